@@ -1,0 +1,43 @@
+"""What a check measured, with how sure it is."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistic:
+    """A measured difference between a reference and a current profile.
+
+    A larger `value` is always farther from the reference. `low` and `high` bound the
+    true effect with 95 % confidence; `p_value` is the two-sample probability of a
+    difference this large if nothing had changed (None where the check is an exact
+    comparison with no chance in it). `n_reference` and `n_current` are rows.
+    `hidden` bounds what binning may hide: the value on the raw rows lies within
+    `value ± hidden`. `at_reference` and `at_current` are the plain measure on either
+    side (a missing share of 0.02 and 0.10), and `detail` is a phrase for people.
+
+    Raises ValueError when a number is not finite: a check that cannot give a finite
+    answer raises Unmeasurable instead.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float | None
+    n_reference: int
+    n_current: int
+    hidden: float = 0.0
+    at_reference: float | None = None
+    at_current: float | None = None
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are not finite, and probabilities that are none."""
+        for name in ("value", "low", "high", "hidden", "at_reference", "at_current"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                msg = f"{name} is {number}: a statistic is finite"
+                raise ValueError(msg)
+        if self.p_value is not None and not 0.0 <= self.p_value <= 1.0:
+            msg = f"p_value is {self.p_value}: a probability lies in [0, 1]"
+            raise ValueError(msg)

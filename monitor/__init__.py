@@ -1,0 +1,1 @@
+"""driftd: the daemon that watches models in production."""

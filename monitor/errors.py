@@ -1,0 +1,60 @@
+"""Everything the daemon can raise on purpose.
+
+DriftdError
+├── ConfigError      the user's configuration: file, path in it, message and fix
+├── SourceError      data could not be read; permanent or worth another try
+├── ActionError      a notice could not be delivered; permanent, later, or nobody knows
+└── StoreError       the state could not be opened, read or written
+"""
+
+
+class DriftdError(Exception):
+    """Any error that the daemon raises on purpose; its text is meant for the user."""
+
+
+class ConfigError(DriftdError):
+    """One mistake in a configuration, told with the file, the path in it and the fix."""
+
+    def __init__(self, file: str, path: str, message: str, fix: str = "") -> None:
+        """Keep the parts; `path` is dotted (`models.churn.monitors.daily.every`)."""
+        where = f"{file}: {path}: " if path else f"{file}: "
+        super().__init__(where + message + (f" Fix: {fix}" if fix else ""))
+        self.file = file
+        self.path = path
+        self.message = message
+        self.fix = fix
+
+
+class SourceError(DriftdError):
+    """Data could not be read; `permanent` means that trying again will not help."""
+
+    def __init__(self, message: str, *, permanent: bool) -> None:
+        """Keep the answer to the one question a caller has."""
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class ActionError(DriftdError):
+    """A delivery failed.
+
+    `permanent`: trying again will not help. `retry_after`: seconds the receiver asked
+    for. `ambiguous`: the request may have been carried out, nobody can know.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool,
+        retry_after: float | None = None,
+        ambiguous: bool = False,
+    ) -> None:
+        """Keep the answers to the questions that delivery asks."""
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.ambiguous = ambiguous
+
+
+class StoreError(DriftdError):
+    """The state could not be opened, read or written."""

@@ -1,0 +1,1 @@
+"""Drift of one column between two profiles: one statistic a file."""

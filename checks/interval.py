@@ -1,0 +1,86 @@
+"""Confidence intervals shared by the checks: shares, and distances between counts."""
+
+import math
+
+from scipy import special
+
+Z = 1.959963984540054
+"""The 97.5 % point of the normal distribution: intervals are two-sided, at 95 %."""
+
+
+def wilson(count: float, n: float) -> tuple[float, float]:
+    """Bound a share by Wilson's score interval at 95 %.
+
+    Wilson, "Probable inference", J. Am. Stat. Assoc. 22 (1927). `n` may be an
+    effective number of rows and need not be whole.
+
+    >>> low, high = wilson(5, 100)
+    >>> round(low, 4), round(high, 4)
+    (0.0215, 0.1118)
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    share = count / n
+    centre = share + Z * Z / (2 * n)
+    spread = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    scale = 1 + Z * Z / n
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def share_difference(
+    count_1: float, n_1: float, count_2: float, n_2: float
+) -> tuple[float, float]:
+    """Bound the difference share_2 - share_1 by Newcombe's hybrid score interval.
+
+    Newcombe, "Interval estimation for the difference between independent
+    proportions", Statistics in Medicine 17 (1998), method 10; at 95 %.
+
+    >>> low, high = share_difference(10, 100, 30, 100)
+    >>> round(low, 3), round(high, 3)
+    (0.091, 0.304)
+    """
+    p_1, p_2 = count_1 / n_1, count_2 / n_2
+    low_1, high_1 = wilson(count_1, n_1)
+    low_2, high_2 = wilson(count_2, n_2)
+    below = math.hypot(p_2 - low_2, high_1 - p_1)
+    above = math.hypot(high_2 - p_2, p_1 - low_1)
+    return max(-1.0, p_2 - p_1 - below), min(1.0, p_2 - p_1 + above)
+
+
+def quadratic_distance(
+    value: float, *, degrees: int, scale: float, variance: float
+) -> tuple[float, float]:
+    """Bound a distance that behaves like `scale` times a chi-square variable.
+
+    PSI, the Jensen-Shannon divergence and Pearson's statistic over sample sizes all
+    do near the null: `value / scale` follows a noncentral chi-square distribution
+    with `degrees` of freedom, whose square root, shifted by (degrees - 1) / 2, is
+    close to normal with variance 1 (Patnaik, Biometrika 36, 1949; Sankaran,
+    Biometrika 46, 1959). This takes out the upward bias that plug-in distances have
+    in small samples. Far from the null the delta-method `variance` is the wider one,
+    and the wider bound is kept.
+    """
+    centre = (degrees - 1) / 2
+    root = math.sqrt(max(value / scale - centre, 0.0))
+    low = scale * max(0.0, max(0.0, root - Z) ** 2 - centre)
+    high = scale * max(0.0, (root + Z) ** 2 - centre)
+    spread = Z * math.sqrt(max(variance, 0.0))
+    low = max(0.0, min(low, value - degrees * scale - spread))
+    return low, max(high, value, value + spread - degrees * scale)
+
+
+def chi_square_tail(statistic: float, degrees: float) -> float:
+    """Return the upper tail of the chi-square distribution (scipy.stats.chi2.sf)."""
+    return float(special.chdtrc(degrees, max(statistic, 0.0)))
+
+
+def gamma_tail(value: float, mean: float, variance: float) -> float:
+    """Return the upper tail of the gamma distribution with this mean and variance."""
+    if variance <= 0 or mean <= 0:
+        return 0.0 if value > mean else 1.0
+    return float(special.gammaincc(mean * mean / variance, value * mean / variance))
+
+
+def normal_tail(z: float) -> float:
+    """Return the upper tail of the normal distribution (scipy.stats.norm.sf)."""
+    return float(special.ndtr(-z))

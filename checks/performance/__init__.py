@@ -1,0 +1,1 @@
+"""Performance of a model against its labels: one metric a file."""

@@ -1,0 +1,1 @@
+"""Quality of the data as it arrived: one question a file."""

@@ -1,0 +1,165 @@
+"""Every check there is, found by looking into the packages of checks.
+
+A check is a function of two summaries, `(reference, current, *, options) -> Statistic`,
+decorated with `@check`. Adding one costs a file and a test: nothing here is a list.
+"""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from checks.errors import OptionError
+from checks.schema import Kind, Role
+from checks.statistic import Statistic
+from checks.verdict import Family
+
+PACKAGES = ("drift", "quality", "skew", "performance")
+
+type Measure = Callable[..., Statistic]
+
+
+class Subject(StrEnum):
+    """What a check compares."""
+
+    COLUMN = "column"
+    """Two ColumnProfiles of one column."""
+    TABLE = "table"
+    """Two Profiles of the whole table."""
+    PAIRS = "pairs"
+    """The Pairs of one feature: served beside recomputed, row by row."""
+    OUTCOMES = "outcomes"
+    """Two Outcomes: predictions beside the labels that came for them."""
+
+
+class Task(StrEnum):
+    """What a model does, which decides how its performance is measured."""
+
+    BINARY_CLASSIFICATION = "binary_classification"
+    REGRESSION = "regression"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One registered check.
+
+    `threshold` is the default practical threshold on the statistic's value: what lies
+    above it matters to a user. `default` says that the check belongs to the standard
+    suite, for the kinds in `default_kinds` (a column check) or for all.
+    """
+
+    name: str
+    family: Family
+    subject: Subject
+    measure: Measure
+    threshold: float
+    kinds: frozenset[Kind]
+    default_kinds: frozenset[Kind]
+    roles: frozenset[Role]
+    tasks: frozenset[Task]
+    default: bool
+    options: Mapping[str, inspect.Parameter]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the check's docstring."""
+        return (inspect.getdoc(self.measure) or "").partition("\n")[0]
+
+    def validate(self, options: Mapping[str, Any]) -> None:
+        """Raise OptionError unless every option is one of the check's, of its type."""
+        for name, value in options.items():
+            if name not in self.options:
+                has = ", ".join(sorted(self.options)) or "none"
+                msg = f"check {self.name!r} has no option {name!r}; it has: {has}"
+                raise OptionError(msg)
+            default = self.options[name].default
+            wanted = (int, float) if isinstance(default, float) else type(default)
+            if isinstance(value, bool) is not isinstance(default, bool) or (
+                not isinstance(value, wanted)
+            ):
+                kind = type(default).__name__
+                msg = f"option {name!r} of {self.name!r} is {value!r}, not a {kind}"
+                raise OptionError(msg)
+
+
+_CHECKS: dict[str, Check] = {}
+
+
+def check(  # noqa: PLR0913 - each is one word of the check's declaration
+    name: str,
+    *,
+    family: Family,
+    threshold: float,
+    subject: Subject = Subject.COLUMN,
+    kinds: Iterable[Kind] = tuple(Kind),
+    default: bool | Iterable[Kind] = False,
+    roles: Iterable[Role] = (Role.FEATURE, Role.PREDICTION, Role.SCORE, Role.SEGMENT),
+    tasks: Iterable[Task] = (),
+) -> Callable[[Measure], Measure]:
+    """Register a function as a check; the function itself is returned unchanged.
+
+    Its keyword-only parameters with defaults are the options a user may set.
+    Raises ValueError when the name is taken.
+    """
+
+    def register(measure: Measure) -> Measure:
+        taken = _CHECKS.get(name)
+        if taken is not None and taken.measure.__module__ != measure.__module__:
+            msg = f"check {name!r} is registered twice"
+            raise ValueError(msg)
+        parameters = inspect.signature(measure).parameters
+        every = frozenset(kinds)
+        _CHECKS[name] = Check(
+            name=name,
+            family=family,
+            subject=subject,
+            measure=measure,
+            threshold=threshold,
+            kinds=every,
+            default_kinds=every if isinstance(default, bool) else frozenset(default),
+            roles=frozenset(roles),
+            tasks=frozenset(tasks),
+            default=bool(default),
+            options={
+                key: p for key, p in parameters.items() if p.kind is p.KEYWORD_ONLY
+            },
+        )
+        return measure
+
+    return register
+
+
+@functools.cache
+def _discover() -> None:
+    for package_name in PACKAGES:
+        package = importlib.import_module(f"checks.{package_name}")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"checks.{package_name}.{module.name}")
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all checks, sorted."""
+    _discover()
+    return tuple(sorted(_CHECKS))
+
+
+def every() -> tuple[Check, ...]:
+    """Return all checks, sorted by name."""
+    return tuple(_CHECKS[name] for name in names())
+
+
+def get(name: str) -> Check:
+    """Return the check of that name.
+
+    Raises OptionError, with the names there are, when there is none.
+    """
+    _discover()
+    if name not in _CHECKS:
+        msg = f"there is no check {name!r}; there are: {', '.join(names())}"
+        raise OptionError(msg)
+    return _CHECKS[name]

@@ -1,0 +1,1 @@
+"""Training-serving skew, row by row: one question a file."""

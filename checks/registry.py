@@ -20,7 +20,7 @@ from checks.verdict import Family
 
 PACKAGES = ("drift", "quality", "skew", "performance")
 
-type Measure = Callable[..., Statistic]
+Measure = Callable[..., Statistic]
 
 
 class Subject(StrEnum):

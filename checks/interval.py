@@ -37,7 +37,7 @@ def share_difference(
 
     >>> low, high = share_difference(10, 100, 30, 100)
     >>> round(low, 3), round(high, 3)
-    (0.091, 0.304)
+    (0.09, 0.306)
     """
     p_1, p_2 = count_1 / n_1, count_2 / n_2
     low_1, high_1 = wilson(count_1, n_1)

@@ -1,0 +1,94 @@
+# Everything a developer or CI asks for. `demo` and `test` need Python 3.11 to 3.13 and
+# make, nothing else: they set up .venv from the committed locks the first time, and
+# start at once the next. `make PYTHON=python3.13 test` picks another interpreter.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+LOCKED := --disable-pip-version-check --require-hashes --no-build-isolation
+
+# Given to pytest, for example `make test ARGS="tests/monitor -k incident"`.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types layers docs soak lock clean format
+
+help:
+	@echo "make demo     the whole loop on real flights, under 3 minutes once installed"
+	@echo "make test     the suite on two workers, doctests included"
+	@echo "make check    lint, types, layers and docs"
+	@echo "make format   rewrite the tree as the formatter and the docs generator want it"
+	@echo "make soak     the suite with many more random examples; takes long"
+	@echo "make lock     write the locks again (UPGRADE=--upgrade for the newest versions)"
+	@echo "make clean    remove .venv and every cache"
+
+demo: $(VENV)/.ready-to-run
+	$(BIN)/driftd demo
+
+test: $(VENV)/.ready-to-develop
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+soak: $(VENV)/.ready-to-develop
+	DRIFTD_HYPOTHESIS=soak $(BIN)/python -m pytest -n 2 --timeout 3600 $(ARGS)
+
+check: lint types layers docs
+
+lint: $(VENV)/.ready-to-develop
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready-to-develop
+	$(BIN)/mypy
+
+layers: $(VENV)/.ready-to-develop
+	NO_COLOR=1 $(BIN)/lint-imports
+
+docs: $(VENV)/.ready-to-develop
+	$(BIN)/python docs/check_links.py
+	$(BIN)/python docs/generate.py --check
+
+format: $(VENV)/.ready-to-develop
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	$(BIN)/python docs/generate.py
+
+# No lock names an index, so that each installs from wherever pip is told to look.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \
+	--generate-hashes --no-header --no-strip-extras --no-emit-index-url --no-emit-find-links
+
+lock: $(VENV)/.ready-to-develop
+	$(COMPILE) pyproject.toml --extra demo --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra demo --no-annotate \
+		-c requirements-dev.lock -o requirements.lock
+	$(COMPILE) --group build --no-annotate \
+		-c requirements-dev.lock -o requirements-build.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache build dist
+	find checks monitor tests docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamps: a set-up is done again when a lock or pyproject.toml changes.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+		|| { echo "driftd needs Python 3.11, 3.12 or 3.13; $(PYTHON) is" \
+		"$$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "$(PYTHON) cannot make a virtual environment; on Debian or Ubuntu:" \
+		"apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.build-tools: $(VENV)/.made requirements-build.lock
+	@echo "Installing driftd's dependencies into $(VENV) (once; a few minutes) ..."
+	@$(BIN)/python -m pip install --quiet $(LOCKED) -r requirements-build.lock
+	@touch $@
+
+$(VENV)/.ready-to-run: $(VENV)/.build-tools requirements.lock pyproject.toml
+	@$(BIN)/python -m pip install --quiet $(LOCKED) -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-to-develop: $(VENV)/.ready-to-run requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet $(LOCKED) -r requirements-dev.lock
+	@touch $@

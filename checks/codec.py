@@ -25,7 +25,8 @@ _HEAD = struct.Struct("<HQ")
 _DIGEST = 32
 _KINDS = {"i8": np.dtype("<i8"), "f8": np.dtype("<f8")}
 
-Array = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
+"""One dimension of int64 or float64."""
 
 
 def pack(kind: str, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:

@@ -9,8 +9,6 @@ from checks.bins import Floats
 from checks.errors import Unmeasurable
 from checks.schema import Kind
 
-Column = pa.Array | pa.ChunkedArray
-
 
 def family_of(kind: pa.DataType) -> str:
     """Name the family of an Arrow type: number, text, boolean, time or other.
@@ -38,7 +36,7 @@ def family_of(kind: pa.DataType) -> str:
     return "empty" if pa.types.is_null(kind) else "other"
 
 
-def numbers(column: Column, kind: Kind) -> tuple[Floats, int]:
+def numbers(column: pa.ChunkedArray, kind: Kind) -> tuple[Floats, int]:
     """Return the values that are not null as float64, and how many are null.
 
     Times become microseconds since the Unix epoch, UTC; a time without a zone is
@@ -62,7 +60,7 @@ def numbers(column: Column, kind: Kind) -> tuple[Floats, int]:
     return np.asarray(array, dtype=np.float64), nulls
 
 
-def texts(column: Column) -> Column:
+def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the values as strings, nulls kept; 1.0 and 1 are both written `1`.
 
     Raises Unmeasurable for nested values and others that have no plain text.
@@ -98,7 +96,7 @@ def mix(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return words ^ (words >> np.uint64(31))
 
 
-def hashes(column: Column) -> npt.NDArray[np.uint64]:
+def hashes(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     """Hash every value to 64 bits, the same on every machine and in every version.
 
     Numbers and times are mixed as they are, anything else by the UTF-8 of its text,

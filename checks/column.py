@@ -1,0 +1,243 @@
+"""What one column of a window is reduced to: integer counts in its frozen bins."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from checks.bins import TAIL_LIMIT, Floats, Ints, LevelBins, NumericBins
+from checks.schema import Column
+from checks.values import numbers, texts
+
+MAX_UNSEEN = 20
+"""Unseen levels that are kept by name: those with the smallest hashes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumericProfile:
+    """Counts of a numeric or datetime column in the cells of its bins.
+
+    `counts` has 2K + 1 cells (see `checks.bins`). `sums` has K + 1 open cells: inside,
+    the sum of (value - first edge) in grid steps; at the ends, the sum of distances
+    beyond the edge in tail steps. `rows` counts all rows, of which `nulls` are null,
+    `nans` NaN and `infinities` ±inf; these are in no cell.
+    """
+
+    column: Column
+    bins: NumericBins
+    rows: int
+    nulls: int
+    nans: int
+    infinities: int
+    counts: Ints
+    sums: Ints
+    saturated: int
+    minimum: float | None
+    maximum: float | None
+    design_effect: float = 1.0
+
+    @property
+    def missing(self) -> int:
+        """Rows without a finite value."""
+        return self.nulls + self.nans + self.infinities
+
+    @property
+    def n(self) -> int:
+        """Rows with a finite value."""
+        return self.rows - self.missing
+
+    @property
+    def n_effective(self) -> float:
+        """Rows with a value, less what serial correlation takes away."""
+        return self.n / self.design_effect
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The plain numbers of the profile, which its stored form keeps by name."""
+        return {
+            "rows": self.rows,
+            "nulls": self.nulls,
+            "nans": self.nans,
+            "infinities": self.infinities,
+            "saturated": self.saturated,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+        }
+
+    @classmethod
+    def of(cls, column: Column, bins: NumericBins, array: pa.ChunkedArray) -> Self:
+        """Count one chunk of a column.
+
+        Raises Unmeasurable when it holds no numbers.
+        """
+        values, nulls = numbers(array, column.kind)
+        finite = np.isfinite(values)
+        bad = len(values) - int(np.count_nonzero(finite))
+        nans = int(np.count_nonzero(np.isnan(values))) if bad else 0
+        ordered = np.sort(values[finite] if bad else values) + 0.0
+        counts, sums, saturated = _tally(ordered, bins)
+        return cls(
+            column=column,
+            bins=bins,
+            rows=len(array),
+            nulls=nulls,
+            nans=nans,
+            infinities=bad - nans,
+            counts=counts,
+            sums=sums,
+            saturated=saturated,
+            minimum=float(ordered[0]) if len(ordered) else None,
+            maximum=float(ordered[-1]) if len(ordered) else None,
+        )
+
+    def merge(self, other: Self) -> Self:
+        """Return the profile of both sets of rows."""
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            nulls=self.nulls + other.nulls,
+            nans=self.nans + other.nans,
+            infinities=self.infinities + other.infinities,
+            counts=self.counts + other.counts,
+            sums=self.sums + other.sums,
+            saturated=self.saturated + other.saturated,
+            minimum=_extreme(min, self.minimum, other.minimum),
+            maximum=_extreme(max, self.maximum, other.maximum),
+        )
+
+
+def _extreme(
+    choose: Callable[..., float | None], *values: float | None
+) -> float | None:
+    return choose((v for v in values if v is not None), default=None)
+
+
+def _tally(ordered: Floats, bins: NumericBins) -> tuple[Ints, Ints, int]:
+    """Count sorted finite values in the cells, and sum them on the grids."""
+    edges = bins.edges
+    k = len(edges)
+    if k == 0:
+        return np.array([len(ordered)]), np.zeros(1, np.int64), 0
+    left = np.searchsorted(ordered, edges, "left")
+    right = np.searchsorted(ordered, edges, "right")
+    bounds = np.empty(2 * k + 2, np.int64)
+    bounds[0], bounds[-1] = 0, len(ordered)
+    bounds[1:-1:2], bounds[2:-1:2] = left, right
+    sums = np.zeros(k + 1, np.int64)
+    first, last = int(right[0]), int(left[-1])
+    if last > first:
+        inner = np.rint((ordered[first:last] - edges[0]) / bins.step)
+        total = np.concatenate([[0], np.cumsum(inner.astype(np.int64))])
+        sums[1:-1] = total[left[1:] - first] - total[right[:-1] - first]
+    low = (edges[0] - ordered[: left[0]]) / bins.tail_step
+    high = (ordered[right[-1] :] - edges[-1]) / bins.tail_step
+    saturated = int(np.count_nonzero(low > TAIL_LIMIT))
+    saturated += int(np.count_nonzero(high > TAIL_LIMIT))
+    sums[0] = np.rint(np.minimum(low, TAIL_LIMIT)).astype(np.int64).sum()
+    sums[-1] = np.rint(np.minimum(high, TAIL_LIMIT)).astype(np.int64).sum()
+    return np.diff(bounds), sums, saturated
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LevelProfile:
+    """Counts of a categorical or boolean column.
+
+    `counts` has one cell for each level of the bins; `others` counts the values that
+    are none of them, and `unseen` names some of those, with their counts: the
+    `MAX_UNSEEN` whose hashes are smallest, so that merging stays exact.
+    """
+
+    column: Column
+    bins: LevelBins
+    rows: int
+    nulls: int
+    counts: Ints
+    others: int
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    design_effect: float = 1.0
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value."""
+        return self.nulls
+
+    @property
+    def n(self) -> int:
+        """Rows with a value."""
+        return self.rows - self.nulls
+
+    @property
+    def n_effective(self) -> float:
+        """Rows with a value, less what serial correlation takes away."""
+        return self.n / self.design_effect
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The plain numbers of the profile, which its stored form keeps by name."""
+        return {
+            "rows": self.rows,
+            "nulls": self.nulls,
+            "others": self.others,
+            "unseen": dict(self.unseen),
+        }
+
+    @classmethod
+    def of(cls, column: Column, bins: LevelBins, array: pa.ChunkedArray) -> Self:
+        """Count one chunk of a column.
+
+        Raises Unmeasurable when its values have no levels.
+        """
+        counts = np.zeros(len(bins.levels), np.int64)
+        unseen: dict[str, int] = {}
+        others = 0
+        for level, count in level_counts(array).items():
+            cell = bins.position.get(level)
+            if cell is not None:
+                counts[cell] = count
+            else:
+                others += count
+                unseen[level] = count
+        return cls(
+            column=column,
+            bins=bins,
+            rows=len(array),
+            nulls=array.null_count,
+            counts=counts,
+            others=others,
+            unseen=_smallest(unseen) if bins.complete else {},
+        )
+
+    def merge(self, other: Self) -> Self:
+        """Return the profile of both sets of rows."""
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            nulls=self.nulls + other.nulls,
+            counts=self.counts + other.counts,
+            others=self.others + other.others,
+            unseen=_smallest(Counter(self.unseen) + Counter(other.unseen)),
+        )
+
+
+def level_counts(array: pa.ChunkedArray) -> dict[str, int]:
+    """Count the levels of a column, nulls left out."""
+    if not len(array) or array.null_count == len(array):
+        return {}
+    counted = pc.value_counts(texts(array).drop_null())
+    levels, counts = counted.field("values"), counted.field("counts")
+    return dict(zip(levels.to_pylist(), counts.to_pylist(), strict=True))
+
+
+def _smallest(unseen: Mapping[str, int]) -> dict[str, int]:
+    if len(unseen) <= MAX_UNSEEN:
+        return dict(sorted(unseen.items()))
+    ranked = sorted(unseen, key=lambda level: hashlib.sha256(level.encode()).digest())
+    return {level: unseen[level] for level in sorted(ranked[:MAX_UNSEEN])}
+
+
+ColumnProfile = NumericProfile | LevelProfile

@@ -2,10 +2,14 @@
 
 DriftdError
 ├── ConfigError      the user's configuration: file, path in it, message and fix
+├── ConfigErrors     all the mistakes of one configuration
+├── PluginError      a source, engine or action that is not there, or its options
 ├── SourceError      data could not be read; permanent or worth another try
 ├── ActionError      a notice could not be delivered; permanent, later, or nobody knows
 └── StoreError       the state could not be opened, read or written
 """
+
+from collections.abc import Iterable
 
 
 class DriftdError(Exception):
@@ -23,6 +27,19 @@ class ConfigError(DriftdError):
         self.path = path
         self.message = message
         self.fix = fix
+
+
+class ConfigErrors(DriftdError):  # noqa: N818 - it is a group of ConfigError
+    """All the mistakes of one configuration, one a line."""
+
+    def __init__(self, errors: Iterable[ConfigError]) -> None:
+        """Keep the single mistakes, in the order of the file."""
+        self.errors = tuple(errors)
+        super().__init__("\n".join(map(str, self.errors)))
+
+
+class PluginError(DriftdError):
+    """A source, engine or action that is not there, or options that it cannot take."""
 
 
 class SourceError(DriftdError):

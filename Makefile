@@ -5,7 +5,9 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-LOCKED := --disable-pip-version-check --require-hashes --no-build-isolation
+# Never into an interpreter that is not ours: pip refuses where there is no environment.
+PIP    := $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check
+LOCKED := --quiet --require-hashes --no-build-isolation
 
 # Given to pytest, for example `make test ARGS="tests/monitor -k incident"`.
 ARGS ?=
@@ -53,15 +55,25 @@ format: $(VENV)/.ready-to-develop
 	$(BIN)/python docs/generate.py
 
 # No lock names an index, so that each installs from wherever pip is told to look.
+# A package locked with extras is written a second time without: before 23.3, pip took
+# `pandas[parquet]==3` for no pin of `pandas`.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \
-	--generate-hashes --no-header --no-strip-extras --no-emit-index-url --no-emit-find-links
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+BARE_TOO = awk 'function out() { printf "%s%s", block, bare; block = bare = "" } \
+	/^[^ ]/ { out(); extras = /\]==/ } \
+	{ block = block $$0 "\n" } \
+	extras { sub(/\[[^]]*\]==/, "=="); bare = bare $$0 "\n" } \
+	END { out() }'
 
 lock: $(VENV)/.ready-to-develop
-	$(COMPILE) pyproject.toml --extra demo --group dev -o requirements-dev.lock
-	$(COMPILE) pyproject.toml --extra demo --no-annotate \
+	$(COMPILE) pyproject.toml --no-strip-extras --extra demo --group dev \
+		-o requirements-dev.lock
+	$(COMPILE) pyproject.toml --no-strip-extras --extra demo --no-annotate \
 		-c requirements-dev.lock -o requirements.lock
 	$(COMPILE) --group build --no-annotate \
 		-c requirements-dev.lock -o requirements-build.lock
+	for lock in requirements.lock requirements-dev.lock; do \
+		$(BARE_TOO) $$lock > $$lock.new && mv $$lock.new $$lock || exit 1; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
@@ -80,15 +92,14 @@ $(VENV)/.made:
 
 $(VENV)/.build-tools: $(VENV)/.made requirements-build.lock
 	@echo "Installing driftd's dependencies into $(VENV) (once; a few minutes) ..."
-	@$(BIN)/python -m pip install --quiet $(LOCKED) -r requirements-build.lock
+	@$(PIP) install $(LOCKED) -r requirements-build.lock
 	@touch $@
 
 $(VENV)/.ready-to-run: $(VENV)/.build-tools requirements.lock pyproject.toml
-	@$(BIN)/python -m pip install --quiet $(LOCKED) -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--no-deps --no-build-isolation --editable .
+	@$(PIP) install $(LOCKED) -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.ready-to-develop: $(VENV)/.ready-to-run requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet $(LOCKED) -r requirements-dev.lock
+	@$(PIP) install $(LOCKED) -r requirements-dev.lock
 	@touch $@

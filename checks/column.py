@@ -40,6 +40,7 @@ class NumericProfile:
     minimum: float | None
     maximum: float | None
     design_effect: float = 1.0
+    missing_effect: float = 1.0
 
     @property
     def missing(self) -> int:
@@ -160,6 +161,7 @@ class LevelProfile:
     others: int
     unseen: Mapping[str, int] = field(default_factory=dict)
     design_effect: float = 1.0
+    missing_effect: float = 1.0
 
     @property
     def missing(self) -> int:

@@ -1,0 +1,118 @@
+"""Two profiles of one column, laid beside each other in fewer, fuller groups."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from checks.bins import Floats, Ints
+from checks.column import ColumnProfile, LevelProfile, NumericProfile
+from checks.errors import Unmeasurable
+from checks.interval import chi_square_tail
+
+GROUPS = 10
+"""Groups of a numeric column: the deciles of the reference, as PSI has always had."""
+MAX_LEVEL_GROUPS = 50
+"""Levels of a categorical column that are compared one by one; the rest are pooled."""
+MIN_EXPECTED = 5.0
+"""Cochran's rule: smaller expected counts are pooled before a chi-square test."""
+
+
+def measurable(reference: ColumnProfile, current: ColumnProfile) -> None:
+    """Raise Unmeasurable, with the cause, unless both sides hold values."""
+    if reference.n == 0:
+        cause = "the reference has no values in this column"
+        raise Unmeasurable(cause)
+    if current.n == 0:
+        cause = "the window has no values in this column"
+        raise Unmeasurable(cause)
+
+
+def grouped(
+    reference: ColumnProfile, current: ColumnProfile, groups: int = GROUPS
+) -> tuple[Ints, Ints]:
+    """Add fine cells up to groups that the reference alone decides.
+
+    Numeric: at most `groups` neighbouring stretches of near-equal reference counts,
+    open ends included. Levels: one group for each of the commonest, one for all other
+    values. Returns the counts of both sides.
+    """
+    if isinstance(reference, NumericProfile):
+        middle = np.cumsum(reference.counts) - reference.counts / 2
+        group = np.minimum(
+            (middle * groups / max(reference.n, 1)).astype(np.int64), groups - 1
+        )
+    else:
+        cells = len(reference.counts) + 1
+        group = np.minimum(np.arange(cells), MAX_LEVEL_GROUPS)
+        group[-1] = min(cells - 1, MAX_LEVEL_GROUPS)
+    _, group = np.unique(group, return_inverse=True)
+    return _summed(reference, group), _summed(current, group)
+
+
+def _summed(profile: ColumnProfile, group: Ints) -> Ints:
+    counts = profile.counts
+    if isinstance(profile, LevelProfile):
+        counts = np.append(counts, profile.others)
+    return np.bincount(group, weights=counts).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Homogeneity:
+    """Pearson's two-sample chi-square test: the certainty key of binned distances.
+
+    `scale` is 1/n + 1/m in effective rows: a plug-in distance of two samples of one
+    distribution is about `scale` times a chi-square variable with `degrees`.
+    """
+
+    statistic: float
+    degrees: int
+    p_value: float
+    scale: float
+
+
+def homogeneity(
+    counts: tuple[Ints, Ints], reference: ColumnProfile, current: ColumnProfile
+) -> Homogeneity:
+    """Test whether two rows of counts come from one distribution.
+
+    Groups whose expected count is below `MIN_EXPECTED` on either side are pooled
+    (Cochran, Biometrics 10, 1954). Counts are scaled to effective rows first.
+    Pearson 1900; equals `scipy.stats.chi2_contingency(..., correction=False)` where
+    nothing is pooled and rows are independent.
+    """
+    r = counts[0] / reference.design_effect
+    c = counts[1] / current.design_effect
+    n, m = r.sum(), c.sum()
+    scale = float(1 / n + 1 / m)
+    small = (r + c) * min(n, m) / (n + m) < MIN_EXPECTED
+    if small.any():
+        r = np.append(r[~small], r[small].sum())
+        c = np.append(c[~small], c[small].sum())
+    keep = (r + c) > 0
+    r, c = r[keep], c[keep]
+    degrees = len(r) - 1
+    if degrees < 1:
+        return Homogeneity(statistic=0.0, degrees=1, p_value=1.0, scale=scale)
+    pooled = (r + c) / (n + m)
+    statistic = float(((r / n - c / m) ** 2 / pooled).sum() / scale)
+    return Homogeneity(
+        statistic=statistic,
+        degrees=degrees,
+        p_value=chi_square_tail(statistic, degrees),
+        scale=scale,
+    )
+
+
+def smoothed(counts: Ints) -> Floats:
+    """Return shares with half a row added to each group, so that none is zero.
+
+    Half a count is Jeffreys' prior; a fixed epsilon would make the distance depend on
+    the epsilon instead of the data.
+    """
+    full = counts + 0.5
+    return np.asarray(full / full.sum())
+
+
+def shares(counts: Ints) -> Floats:
+    """Return the plain shares of some counts that are not all zero."""
+    return np.asarray(counts / counts.sum())

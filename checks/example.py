@@ -1,0 +1,33 @@
+"""Small profiles for doctests and tests, made the way the daemon makes them."""
+
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+
+from checks.bins import LevelBins, NumericBins
+from checks.column import LevelProfile, NumericProfile, level_counts
+from checks.schema import Column, Kind
+from checks.values import numbers
+
+REFERENCE = tuple(float(i) for i in range(100))
+"""What `column` fits its bins on unless told."""
+
+
+def column(
+    values: Iterable[float | None], like: Iterable[float | None] = REFERENCE
+) -> NumericProfile:
+    """Profile numbers in bins that are fitted on `like`."""
+    named = Column(name="x", kind=Kind.NUMERIC)
+    fitted = pa.chunked_array([pa.array(list(like), pa.float64())])
+    array = pa.chunked_array([pa.array(list(values), pa.float64())])
+    bins = NumericBins.fit(numbers(fitted, Kind.NUMERIC)[0])
+    return NumericProfile.of(named, bins, array)
+
+
+def levels(counts: Mapping[str, int], like: Iterable[str] = ()) -> LevelProfile:
+    """Profile a categorical column, in bins of the levels `like` (its own if none)."""
+    named = Column(name="x", kind=Kind.CATEGORICAL)
+    rows = [level for level, count in counts.items() for _ in range(count)]
+    array = pa.chunked_array([pa.array(rows, pa.string())])
+    fitted = dict.fromkeys(like, 1) or level_counts(array)
+    return LevelProfile.of(named, LevelBins.fit(fitted), array)

@@ -1,0 +1,161 @@
+"""What windows are compared with: frozen bins, the profile of the reference rows, and
+how its own stretches of time differ from each other.
+
+Rows of a stream are not independent: a storm delays a day's flights together. The
+*design effect* of a column says by how much the counts of the reference's own
+stretches vary more than independent rows would; a window's effective number of rows is
+its rows over that (Kish, "Survey Sampling", 1965; Rao and Scott, Annals of Statistics
+12, 1984, first-order correction). It is measured, never assumed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from checks import codec
+from checks.column import ColumnProfile
+from checks.compare import grouped
+from checks.errors import ProfileError
+from checks.profile import Bins, Profile
+
+MIN_BLOCKS = 3
+"""Fewer stretches than this say nothing about how they vary."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reference:
+    """A frozen reference: everything that a window's profile is compared with.
+
+    `design_effects` and `missing_effects` map a column to the factor by which serial
+    correlation inflates the variance of its values and of its missing share; absent
+    means 1. `block_rows` holds the rows of the reference's own stretches of one
+    window's length, in order of time; empty when the reference has no time.
+    """
+
+    bins: Bins
+    profile: Profile
+    design_effects: Mapping[str, float] = field(default_factory=dict)
+    missing_effects: Mapping[str, float] = field(default_factory=dict)
+    block_rows: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, bins: Bins, blocks: Sequence[Profile], *, timed: bool) -> "Reference":
+        """Build a reference from the profiles of its stretches, in order of time.
+
+        `timed` is False when the rows carry no time: then the stretches are mere
+        portions of a file, and nothing is learned from how they differ.
+        """
+        profile = blocks[0]
+        for block in blocks[1:]:
+            profile = profile.merge(block)
+        if not timed:
+            return cls(bins=bins, profile=profile)
+        full = [block for block in blocks if block.rows]
+        return cls(
+            bins=bins,
+            profile=profile,
+            design_effects={
+                name: design_effect(
+                    [b.columns[name] for b in full if name in b.columns]
+                )
+                for name in profile.columns
+            },
+            missing_effects={
+                name: _overdispersion(
+                    np.array(
+                        [
+                            [b.columns[name].n, b.columns[name].missing]
+                            for b in full
+                            if name in b.columns
+                        ]
+                    )
+                )
+                for name in profile.columns
+            },
+            block_rows=tuple(block.rows for block in full),
+        )
+
+    def column(self, name: str) -> ColumnProfile | None:
+        """Return the reference profile of a column, serial correlation included."""
+        column = self.profile.columns.get(name)
+        return None if column is None else self.corrected(column)
+
+    def corrected(self, column: ColumnProfile) -> ColumnProfile:
+        """Return a column's profile with the design effect measured here."""
+        name = column.column.name
+        return replace(
+            column,
+            design_effect=self.design_effects.get(name, 1.0),
+            missing_effect=self.missing_effects.get(name, 1.0),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Write the reference; `from_bytes` reads it."""
+        profile, bins = self.profile.to_bytes(), self.bins.to_bytes()
+        header = {
+            "design_effects": dict(self.design_effects),
+            "missing_effects": dict(self.missing_effects),
+            "bins": bins.hex(),
+            "profile": profile.hex(),
+        }
+        rows = np.array(self.block_rows, dtype=np.int64)
+        return codec.pack("reference", header, {"block_rows": rows})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Reference":
+        """Read a stored reference; raises ProfileError when it cannot be."""
+        header, arrays = codec.unpack("reference", data)
+        bins = Bins.from_bytes(bytes.fromhex(header["bins"]))
+        return cls(
+            bins=bins,
+            profile=bins.read(bytes.fromhex(header["profile"])),
+            design_effects=header["design_effects"],
+            missing_effects=header["missing_effects"],
+            block_rows=tuple(int(n) for n in arrays["block_rows"]),
+        )
+
+    @cached_property
+    def id(self) -> str:
+        """The name that the reference's content gives it."""
+        return codec.digest(self.to_bytes())
+
+    def against(self, profile: Profile) -> "Reference":
+        """Return this reference with another profile of the same bins to compare to.
+
+        That is how drift is measured against a trailing window instead of the
+        training data: bins and design effects stay. Raises ProfileError when the bins
+        differ.
+        """
+        if profile.bins_id != self.bins.id:
+            msg = f"the profile is of bins {profile.bins_id}, not {self.bins.id}"
+            raise ProfileError(msg)
+        return replace(self, profile=profile)
+
+
+def design_effect(blocks: Sequence[ColumnProfile]) -> float:
+    """Measure how much more a column's stretches vary than independent rows would.
+
+    Pearson's statistic of homogeneity over stretches × groups of cells, over its
+    degrees of freedom: 1 for independent rows, never below.
+    """
+    if len(blocks) < MIN_BLOCKS:
+        return 1.0
+    total = blocks[0]
+    for block in blocks[1:]:
+        total = total.merge(block)  # type: ignore[arg-type]
+    return _overdispersion(np.stack([grouped(total, block)[1] for block in blocks]))
+
+
+def _overdispersion(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> float:
+    counts = counts[counts.sum(axis=1) > 0] if len(counts) else counts
+    if len(counts) < MIN_BLOCKS:
+        return 1.0
+    counts = counts[:, counts.sum(axis=0) > 0]
+    rows, columns = counts.shape
+    if columns < 2:  # noqa: PLR2004 - one group cannot vary
+        return 1.0
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    statistic = float(((counts - expected) ** 2 / expected).sum())
+    return max(1.0, statistic / ((rows - 1) * (columns - 1)))

@@ -1,8 +1,8 @@
 """Sums of floats without rounding, so that the order and the grouping leave no trace.
 
-A float64 is a whole number of 53 bits times a power of two. The whole numbers are added
-up for each power apart, in two halves that cannot overflow, and put together in Python's
-unbounded integers: the sum of any split of the values, in any order, is the same number.
+A float64 is a whole number of 53 bits times a power of two. The whole numbers are
+added up for each power apart, in two halves that cannot overflow, and put together in
+Python's unbounded integers: any split of the values, in any order, has the same sum.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_MANTISSA = 53
+_FRACTION = 52
+_POWERS = 0x7FF
+_BIAS = 1023
 _HALF = 26
 _CHUNK = 1 << 25
 """Values added up at once: their halves, of 27 bits, stay below 2**53 together."""
@@ -32,16 +34,20 @@ def total(values: Floats) -> Fraction:
 
 
 def _chunk(values: Floats) -> Fraction:
-    fraction, exponent = np.frexp(values)
-    mantissa = np.ldexp(fraction, _MANTISSA).astype(np.int64)
-    lowest = int(exponent.min())
-    power = exponent - lowest
-    high = np.bincount(power, weights=mantissa >> _HALF)
-    low = np.bincount(power, weights=mantissa & ((1 << _HALF) - 1))
+    bits = np.ascontiguousarray(values).view(np.int64)
+    power = (bits >> _FRACTION) & _POWERS
+    # Numbers below 2**-1022 lack the leading one, and share the lowest power.
+    mantissa = (bits & ((1 << _FRACTION) - 1)) | ((power > 0).astype(np.int64) << 52)
+    np.maximum(power, 1, out=power)
+    sign = np.where(bits < 0, -1.0, 1.0)
+    lowest = int(power.min())
+    power -= lowest
+    high = np.bincount(power, weights=(mantissa >> _HALF) * sign)
+    low = np.bincount(power, weights=(mantissa & ((1 << _HALF) - 1)) * sign)
     number = 0
     for k in np.flatnonzero((high != 0) | (low != 0)).tolist():
         number += ((int(high[k]) << _HALF) + int(low[k])) << k
-    scale = lowest - _MANTISSA
+    scale = lowest - _BIAS - _FRACTION
     return Fraction(number << scale) if scale >= 0 else Fraction(number, 1 << -scale)
 
 

@@ -1,12 +1,15 @@
 """Small profiles for doctests and tests, made the way the daemon makes them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from checks.bins import LevelBins, NumericBins
 from checks.column import LevelProfile, NumericProfile, level_counts
-from checks.schema import Column, Kind
+from checks.profile import Bins, Profile
+from checks.reference import Reference
+from checks.schema import Column, Kind, Schema
 from checks.values import numbers
 
 REFERENCE = tuple(float(i) for i in range(100))
@@ -31,3 +34,24 @@ def levels(counts: Mapping[str, int], like: Iterable[str] = ()) -> LevelProfile:
     array = pa.chunked_array([pa.array(rows, pa.string())])
     fitted = dict.fromkeys(like, 1) or level_counts(array)
     return LevelProfile.of(named, LevelBins.fit(fitted), array)
+
+
+def reference(
+    table: Mapping[str, Sequence[Any]], block_rows: tuple[int, ...] = ()
+) -> Reference:
+    """Make a reference of a small table: text is categorical, all else numeric."""
+    arrow = pa.table(dict(table))
+    schema = Schema.of(
+        Column(
+            name=field.name,
+            kind=Kind.CATEGORICAL if pa.types.is_string(field.type) else Kind.NUMERIC,
+        )
+        for field in arrow.schema
+    )
+    bins = Bins.fit(schema, arrow)
+    return Reference(bins=bins, profile=bins.profile(arrow), block_rows=block_rows)
+
+
+def window(reference: Reference, table: Mapping[str, Sequence[Any]]) -> Profile:
+    """Profile a small table in the bins of a reference."""
+    return reference.bins.profile(pa.table(dict(table)))

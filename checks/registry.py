@@ -29,7 +29,7 @@ class Subject(StrEnum):
     COLUMN = "column"
     """Two ColumnProfiles of one column."""
     TABLE = "table"
-    """Two Profiles of the whole table."""
+    """The Reference and a window's Profile, as wholes."""
     PAIRS = "pairs"
     """The Pairs of one feature: served beside recomputed, row by row."""
     OUTCOMES = "outcomes"

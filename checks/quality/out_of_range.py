@@ -1,0 +1,52 @@
+"""Values outside the range that the reference covers."""
+
+from checks.column import ColumnProfile
+from checks.compare import measurable
+from checks.ecdf import numeric
+from checks.registry import check
+from checks.schema import Kind
+from checks.shares import larger_share
+from checks.statistic import Statistic
+from checks.verdict import Family
+
+
+@check(
+    "out_of_range",
+    family=Family.QUALITY,
+    threshold=0.05,
+    kinds=(Kind.NUMERIC,),
+    default=True,
+)
+def out_of_range(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
+    """Measure the share of values below the reference's minimum or above its maximum.
+
+    There the model extrapolates. The share counts only what exceeds the reference's
+    own: a value just beyond the largest of a sample is to be expected now and then.
+
+    Blind to values inside the range that pile up where they should not (use
+    `wasserstein`).
+
+    Source: Fisher's exact test; Newcombe (1998) for the interval.
+
+    >>> from checks.example import column
+    >>> found = out_of_range(column(range(100)), column(range(20, 120)))
+    >>> found.value, found.detail
+    (0.2, '20 rows above 99')
+    """
+    measurable(reference, current)
+    reference, current = numeric(reference, current)
+    low, high = int(current.counts[0]), int(current.counts[-1])
+    edges = reference.bins.edges
+    said = []
+    if low:
+        said.append(f"{low} rows below {edges[0]:g}")
+    if high:
+        said.append(f"{high} rows above {edges[-1]:g}")
+    return larger_share(
+        count_reference=int(reference.counts[0] + reference.counts[-1]),
+        n_reference=reference.n,
+        count_current=low + high,
+        n_current=current.n,
+        effect=reference.design_effect,
+        detail=", ".join(said),
+    )

@@ -1,0 +1,55 @@
+"""Categories that the reference never had."""
+
+from checks.column import ColumnProfile, LevelProfile
+from checks.compare import measurable
+from checks.errors import Unmeasurable
+from checks.registry import check
+from checks.schema import Kind
+from checks.shares import larger_share
+from checks.statistic import Statistic
+from checks.verdict import Family
+
+NAMED = 3
+"""Unseen levels that the message names."""
+
+
+@check(
+    "unseen_category",
+    family=Family.QUALITY,
+    threshold=0.01,
+    kinds=(Kind.CATEGORICAL, Kind.BOOLEAN),
+    default=True,
+)
+def unseen_category(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
+    """Measure the share of values whose category the reference does not have.
+
+    Blind to a known category whose share has changed (use `jensen_shannon`), and
+    UNKNOWN where the reference has more categories than its bins keep by name.
+
+    Source: Fisher's exact test; Newcombe (1998) for the interval.
+
+    >>> from checks.example import levels
+    >>> found = unseen_category(
+    ...     levels({"a": 99, "b": 1}), levels({"a": 90, "z": 10}, like={"a", "b"})
+    ... )
+    >>> found.value, found.detail
+    (0.1, 'z (10 rows)')
+    """
+    measurable(reference, current)
+    if not isinstance(reference, LevelProfile) or not isinstance(current, LevelProfile):
+        cause = "the column is not categorical"
+        raise Unmeasurable(cause)
+    if not reference.bins.complete:
+        known = len(reference.bins.levels)
+        cause = f"the reference has more than {known} categories, not all kept by name"
+        raise Unmeasurable(cause)
+    ranked = sorted(current.unseen.items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{level} ({count} rows)" for level, count in ranked[:NAMED])
+    return larger_share(
+        count_reference=reference.others,
+        n_reference=reference.n,
+        count_current=current.others,
+        n_current=current.n,
+        effect=reference.design_effect,
+        detail=named + (" and more" if len(ranked) > NAMED else ""),
+    )

@@ -1,0 +1,94 @@
+"""A bounded row sample that is the same whatever the order or split of the rows.
+
+Of all rows the ones with the smallest hashes are kept (bottom-k sampling; Cohen and
+Kaplan, "Summarizing data using bottom-k sketches", PODC 2007), so that samples merge
+exactly and every replica keeps the same rows.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from checks.values import family_of, hashes, mix
+
+KEY = "driftd_hash"
+"""The column in which a sample keeps the hash of each row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """At most `size` rows of a table, with the hash that each was chosen by.
+
+    `rows` is ordered by the hash column `KEY`; the other columns are the table's.
+    """
+
+    size: int
+    rows: pa.Table
+
+    @classmethod
+    def of(cls, table: pa.Table, size: int, by: str | None) -> "Sample":
+        """Sample a table by the hash of one column (an id), or of whole rows."""
+        if by is not None and by in table.column_names:
+            keys = hashes(table.column(by))
+        else:
+            keys = row_hashes(table)
+        chosen = _smallest(keys, size)
+        kept = table.take(pa.array(chosen)).append_column(
+            KEY, pa.array(keys[chosen], pa.uint64())
+        )
+        return cls(size=size, rows=_ordered(kept).slice(0, size))
+
+    @property
+    def table(self) -> pa.Table:
+        """The sampled rows as they came."""
+        return self.rows.drop_columns([KEY])
+
+
+def merge(samples: Iterable[Sample]) -> Sample:
+    """Return the sample of all the rows that several samples were drawn from.
+
+    Columns are united by name; a column that changed its type between samples is
+    kept as text. At least one sample is needed.
+    """
+    parts = list(samples)
+    tables = [part.rows for part in parts]
+    try:
+        rows = pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        rows = pa.concat_tables([_as_text(t) for t in tables], promote_options="default")
+    size = min(part.size for part in parts)
+    return Sample(size=size, rows=_ordered(rows).slice(0, size))
+
+
+def row_hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
+    """Hash whole rows: every column whose values have a plain form, in name order."""
+    keys = np.zeros(table.num_rows, np.uint64)
+    for name in sorted(set(table.column_names) - {KEY}):
+        column = table.column(name)
+        if family_of(column.type) not in ("other", "empty"):
+            keys = mix(keys ^ hashes(column))
+    return keys
+
+
+def _smallest(keys: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.int64]:
+    """Return the rows up to the size-th smallest key, all its ties included."""
+    if len(keys) <= size:
+        return np.arange(len(keys))
+    return np.flatnonzero(keys <= np.partition(keys, size - 1)[size - 1])
+
+
+def _ordered(rows: pa.Table) -> pa.Table:
+    """Order rows by their key, and rows of one key by all that they hold."""
+    order = np.lexsort((row_hashes(rows), np.asarray(rows.column(KEY))))
+    return rows.take(pa.array(order))
+
+
+def _as_text(table: pa.Table) -> pa.Table:
+    fields = [
+        field if field.name == KEY else pa.field(field.name, pa.string())
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))

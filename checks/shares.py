@@ -1,0 +1,74 @@
+"""Two shares compared: how much larger one has become, and how sure that is."""
+
+import math
+
+import numpy as np
+from scipy import special
+
+from checks.bins import Floats
+from checks.interval import share_difference
+from checks.statistic import Statistic
+
+
+def larger_share(  # noqa: PLR0913 - two counts of two samples
+    *,
+    count_reference: int,
+    n_reference: int,
+    count_current: int,
+    n_current: int,
+    effect: float = 1.0,
+    detail: str = "",
+) -> Statistic:
+    """Measure how much larger the current share is, in absolute terms.
+
+    `effect` is the design effect, by which both samples' rows are divided. The p-value
+    is Fisher's one-sided exact one (hypergeometric tail) on effective counts, so that
+    a single row of a value never seen is weighed as what it is.
+    """
+    reference, current = n_reference / effect, n_current / effect
+    low, high = share_difference(
+        count_reference / effect, reference, count_current / effect, current
+    )
+    p, q = count_reference / n_reference, count_current / n_current
+    return Statistic(
+        value=max(0.0, q - p),
+        low=max(0.0, low),
+        high=max(0.0, high),
+        p_value=fisher(
+            count_reference / effect, reference, count_current / effect, current
+        ),
+        n_reference=n_reference,
+        n_current=n_current,
+        at_reference=p,
+        at_current=q,
+        detail=detail,
+    )
+
+
+def fisher(count_1: float, n_1: float, count_2: float, n_2: float) -> float:
+    """Return Fisher's one-sided exact p-value that share 2 is not above share 1.
+
+    Fractions of effective rows are rounded towards no difference. Equals
+    `scipy.stats.fisher_exact(..., alternative="less")` on [[a, b], [c, d]].
+
+    >>> round(fisher(0, 100, 3, 100), 4)
+    0.1231
+    """
+    a, n = math.ceil(count_1), max(1, math.floor(n_1))
+    c, m = math.floor(count_2), max(1, math.floor(n_2))
+    a = min(a, n)
+    if c * n <= a * m:
+        return 1.0
+    # P(X >= c), X hypergeometric: of a + c marked rows, those that fall among the m.
+    marked = a + c
+    k = np.arange(c, min(m, marked) + 1, dtype=np.float64)
+    terms = (
+        _log_choose(m, k) + _log_choose(n, marked - k) - _log_choose(n + m, marked)
+    )
+    return min(1.0, float(np.exp(terms).sum()))
+
+
+def _log_choose(n: float, k: Floats | float) -> Floats:
+    return np.asarray(
+        special.gammaln(n + 1.0) - special.gammaln(k + 1.0) - special.gammaln(n - k + 1.0)
+    )

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from monitor.errors import PluginError
-from monitor.problems import Problem, dotted, nearest, translate
+from monitor.problems import Problem, nearest, translate
 
 P = TypeVar("P")
 C = TypeVar("C", bound=type)
@@ -77,19 +77,6 @@ class Registry(Generic[P]):
     def options_type(self, name: str) -> type[Options]:
         """Return the model of a plugin's options; PluginError when there is none."""
         return cast("type[Options]", self.get(name).Options)  # type: ignore[attr-defined]
-
-    def options(self, name: str, written: Mapping[str, Any]) -> Options:
-        """Return a plugin's options as it takes them.
-
-        Raises PluginError that says all that is wrong with them.
-        """
-        model = self.options_type(name)
-        found, problems = checked(model, written)
-        if found is None:
-            lines = (f"{dotted(p.path)}: {p.message}. {p.fix}" for p in problems)
-            msg = f"{self.noun} {name!r}: {' '.join(lines)}"
-            raise PluginError(msg)
-        return found
 
     def _discover(self) -> None:
         if self._discovered:

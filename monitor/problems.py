@@ -39,9 +39,7 @@ def dotted(path: Path) -> str:
 
 def mistake(message: str, fix: str = "") -> PydanticCustomError:
     """Return the error that a validator raises to say its own words."""
-    return PydanticCustomError(
-        "mistake", "{message}", {"message": message, "fix": fix}
-    )
+    return PydanticCustomError("mistake", "{message}", {"message": message, "fix": fix})
 
 
 def nearest(name: str, known: Iterable[str], *, noun: str = "keys here") -> str:

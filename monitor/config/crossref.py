@@ -1,0 +1,98 @@
+"""What must hold between the parts of a config, and needs no plugin to be told."""
+
+from collections.abc import Iterable, Iterator
+
+from checks.registry import Task
+from checks.schema import Role
+from monitor.config.model import Config, Evaluation, Model, Monitor
+from monitor.problems import Problem, nearest
+
+_ALONE = (Role.TIMESTAMP, Role.ID, Role.LABEL, Role.PREDICTION, Role.SCORE)
+"""Roles that one column of a model plays at most."""
+
+
+def dangling(config: Config) -> Iterator[Problem]:
+    """Find what refers to something that is not there."""
+    for name, model in config.models.items():
+        for problem in (*_roles(model), *_monitors(model, config.actions.keys())):
+            yield problem.under("models", name)
+
+
+def unscheduled(config: Config) -> Iterator[Problem]:
+    """Find models whose rows cannot be put in time: checked by hand only."""
+    for name, model in config.models.items():
+        if model.table.first(Role.TIMESTAMP) is None:
+            yield Problem(
+                path=("models", name, "columns"),
+                message="no column has the role timestamp, so no window can be cut",
+                fix="give the column that says when a row was served role: timestamp.",
+            )
+
+
+def _roles(model: Model) -> Iterator[Problem]:
+    for role in _ALONE:
+        names = [column.name for column in model.table.with_role(role)]
+        for name in names[1:]:
+            message = f"{names[0]!r} has the role {role.value} already"
+            path = ("columns", name, "role")
+            yield Problem(path=path, message=message, fix="choose one.")
+    if model.task is not Task.NONE:
+        yield from _needed(model, "task", Role.PREDICTION, Role.SCORE)
+    if model.labels is not None:
+        yield from _needed(model, "labels", Role.ID)
+        yield from _needed(model, "labels", Role.LABEL)
+    elif model.evaluation is not None:
+        yield from _needed(model, "evaluation", Role.LABEL)
+    if model.recomputed is not None:
+        yield from _needed(model, "recomputed", Role.ID)
+    if model.evaluation is not None and model.task is Task.NONE:
+        fix = "set task: binary_classification or regression."
+        message = "a model without a task cannot be evaluated"
+        yield Problem(path=("evaluation",), message=message, fix=fix)
+
+
+def _needed(model: Model, section: str, *roles: Role) -> Iterator[Problem]:
+    if any(model.table.first(role) for role in roles):
+        return
+    named = " or ".join(role.value for role in roles)
+    yield Problem(
+        path=(section,),
+        message=f"it needs a column with the role {named}",
+        fix=f"give a column role: {roles[0].value}.",
+    )
+
+
+def _monitors(model: Model, actions: Iterable[str]) -> Iterator[Problem]:
+    for name, monitor in model.monitors.items():
+        for problem in (*_actions(monitor, actions), *_monitor(monitor, model)):
+            yield problem.under("monitors", name)
+    if model.evaluation is not None:
+        for problem in _actions(model.evaluation, actions):
+            yield problem.under("evaluation")
+
+
+def _monitor(monitor: Monitor, model: Model) -> Iterator[Problem]:
+    if monitor.of is not None and monitor.of < monitor.for_:
+        message = f"{monitor.for_} failing windows of the last {monitor.of} cannot be"
+        fix = f"write of: {monitor.for_} or more."
+        yield Problem(path=("of",), message=message, fix=fix)
+    for check, choice in monitor.checks.root.items():
+        for i, column in enumerate(choice.columns or ()):
+            if column not in model.columns:
+                yield Problem(
+                    path=("checks", check, "columns", i),
+                    message=f"there is no column {column!r}",
+                    fix=nearest(column, model.columns, noun="columns"),
+                )
+
+
+def _actions(
+    section: Monitor | Evaluation, actions: Iterable[str]
+) -> Iterator[Problem]:
+    for i, name in enumerate(section.actions):
+        if name not in actions:
+            yield Problem(
+                path=("actions", i),
+                message=f"there is no action {name!r}",
+                fix=nearest(name, actions, noun="actions"),
+            )

@@ -1,0 +1,360 @@
+"""What a config holds once it is read: frozen values with defaults."""
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    RootModel,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from checks.correction import Correction
+from checks.registry import Task
+from checks.schema import Column, Kind, Role, Schema
+from monitor.config.document import Substituted, scalar
+from monitor.config.plugin import Plugin, PluginSection, base_of
+from monitor.config.scalars import (
+    Allowance,
+    Budget,
+    Cron,
+    Delay,
+    Duration,
+    Name,
+    Text,
+    budget,
+    duration,
+)
+from monitor.problems import mistake
+
+_KIND_OF_ROLE = {
+    Role.TIMESTAMP: Kind.DATETIME,
+    Role.SCORE: Kind.NUMERIC,
+    Role.ID: Kind.CATEGORICAL,
+    Role.SEGMENT: Kind.CATEGORICAL,
+    Role.IGNORED: Kind.CATEGORICAL,
+}
+
+_RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?![/:])(.+)\Z", re.DOTALL)
+
+
+class Node(BaseModel):
+    """A section whose keys are all known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Period(StrEnum):
+    """The calendar stretches that an evaluation covers."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+class Server(Node):
+    """Where the daemon listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8787, ge=0, le=65_535)
+
+
+class ColumnSection(Node):
+    """A column's role and kind; the kind may be left out where the role tells it."""
+
+    role: Role = Role.FEATURE
+    kind: Kind
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_by_role(cls, written: object) -> object:
+        if not isinstance(written, Mapping) or written.get("kind") is not None:
+            return written
+        kind = _KIND_OF_ROLE.get(written.get("role", ""))
+        return {**written, "kind": kind} if kind else written
+
+
+class Version(Node):
+    """A model's version: a fixed one, or a key in a file that deployment writes."""
+
+    value: Text | None = None
+    file: Path | None = None
+    key: str = "version"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, written: object) -> object:
+        return written if isinstance(written, Mapping) else {"value": written}
+
+    @model_validator(mode="after")
+    def _one_of_both(self, info: ValidationInfo) -> "Version":
+        if (self.value is None) is (self.file is None):
+            fix = 'write version: "1", or version: {file: PATH, key: version}.'
+            message = "a version is a text, or stands in a file"
+            raise mistake(message, fix)
+        if self.file is not None:
+            object.__setattr__(self, "file", base_of(info) / self.file)
+        return self
+
+
+class Labels(Node):
+    """Where the labels come from, and how long they take."""
+
+    source: PluginSection
+    delay: Delay = duration("0s")
+    timestamp: str | None = None
+    """The column that says when a label became known."""
+
+
+class Recomputed(Node):
+    """Features as the training pipeline computes them, for row-level skew."""
+
+    source: PluginSection
+    tolerance: float = Field(default=1e-6, ge=0)
+
+
+class MonitorReference(Node):
+    """What a monitor compares a window with; exactly one is set."""
+
+    training: bool = False
+    trailing: Duration | None = None
+    same_weekday: int | None = Field(default=None, ge=1, le=53)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, written: object) -> object:
+        if written == "training":
+            return {"training": True}
+        if isinstance(written, str):
+            message = f"{written!r} is no reference"
+            raise mistake(message, _REFERENCES)
+        return written
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "MonitorReference":
+        chosen = (self.training, self.trailing, self.same_weekday)
+        if sum(bool(c) for c in chosen) != 1:
+            message = "a monitor has exactly one reference"
+            raise mistake(message, _REFERENCES)
+        return self
+
+
+_REFERENCES = "write training, {trailing: 7d} or {same_weekday: 4}."
+
+
+class CheckChoice(Node):
+    """What a config says of one check; `options` are the check's own."""
+
+    on: bool = True
+    threshold: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    columns: tuple[str, ...] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, written: object) -> object:
+        if written is None or isinstance(written, bool):
+            return {"on": written is not False}
+        if not isinstance(written, Mapping):
+            return written
+        own = {k: v for k, v in written.items() if k in ("threshold", "columns")}
+        rest = {k: _resolved(v) for k, v in written.items() if k not in own}
+        return {**own, "options": rest}
+
+
+def _resolved(value: object) -> object:
+    return scalar(str(value)) if isinstance(value, Substituted) else value
+
+
+class Checks(RootModel[dict[str, CheckChoice]]):
+    """Which checks a monitor runs.
+
+    `default` stands for the suite that suits the columns; the others are added to it,
+    or replace what it says of them. Without `default` only the named checks run.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, written: object) -> object:
+        return {"default": True} if written == "default" else written
+
+    @property
+    def default(self) -> bool:
+        """Whether the standard suite runs."""
+        choice = self.root.get("default")
+        return choice is not None and choice.on
+
+    @property
+    def chosen(self) -> Mapping[str, CheckChoice]:
+        """The checks named and on."""
+        return {k: c for k, c in self.root.items() if k != "default" and c.on}
+
+    @property
+    def off(self) -> frozenset[str]:
+        """The checks that are taken out of the standard suite."""
+        return frozenset(k for k, c in self.root.items() if not c.on)
+
+
+_CHECKS_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"const": "default"},
+            {
+                "type": "object",
+                "additionalProperties": {"type": ["object", "boolean", "null"]},
+            },
+        ]
+    }
+)
+_REFERENCE_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"const": "training"},
+            {"type": "object", "properties": {"trailing": {"type": "string"}}},
+            {"type": "object", "properties": {"same_weekday": {"type": "integer"}}},
+        ]
+    }
+)
+_VERSION_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": ["string", "integer"]},
+            {
+                "type": "object",
+                "properties": {"file": {"type": "string"}, "key": {"type": "string"}},
+                "required": ["file"],
+            },
+        ]
+    }
+)
+
+
+class Monitor(Node):
+    """A schedule of windows, what they are compared with, and who hears of it."""
+
+    window: Duration
+    every: Duration = Field(default_factory=lambda data: data.get("window"))
+    delay: Delay = duration("0s")
+    reference: Annotated[MonitorReference, _REFERENCE_SCHEMA] = MonitorReference(
+        training=True
+    )
+    checks: Annotated[Checks, _CHECKS_SCHEMA] = Checks({"default": CheckChoice()})
+    correction: Correction = Correction.HOLM
+    for_: int = Field(default=1, ge=1, alias="for")
+    of: int | None = Field(default=None, ge=1)
+    keep_firing_for: int = Field(default=1, ge=0)
+    min_rows: int = Field(default=200, ge=1)
+    repeat: Duration | None = None
+    actions: tuple[Name, ...] = ()
+
+
+class Evaluation(Node):
+    """A re-evaluation with labels, at the end of each calendar period."""
+
+    period: Period = Period.MONTH
+    schedule: Cron = "0 6 3 * *"
+    maturity: float = Field(default=0.9, gt=0, le=1)
+    actions: tuple[Name, ...] = ()
+
+
+class Model(Node):
+    """A watched model: its columns, data, and monitors."""
+
+    task: Task = Task.NONE
+    version: Annotated[Version, _VERSION_SCHEMA] = Version(value="1")
+    columns: dict[str, ColumnSection] = Field(min_length=1)
+    reference: PluginSection
+    source: PluginSection
+    labels: Labels | None = None
+    recomputed: Recomputed | None = None
+    false_alarm_budget: Allowance = budget("1 per 90d")
+    no_data_after: int = Field(default=3, ge=1)
+    monitors: dict[Name, Monitor] = Field(min_length=1)
+    evaluation: Evaluation | None = None
+
+    @property
+    def table(self) -> Schema:
+        """The columns as the checks know them."""
+        return Schema.of(
+            Column(name=name, kind=column.kind, role=column.role)
+            for name, column in self.columns.items()
+        )
+
+    def sources(self) -> Iterator[tuple[tuple[str, ...], Plugin]]:
+        """Walk over the sources with the path to each."""
+        yield ("reference",), self.reference
+        yield ("source",), self.source
+        if self.labels is not None:
+            yield ("labels", "source"), self.labels.source
+        if self.recomputed is not None:
+            yield ("recomputed", "source"), self.recomputed.source
+
+
+def _beside_the_config(url: str, info: ValidationInfo) -> str:
+    """Let a relative SQLite file lie beside the config."""
+    match = _RELATIVE_SQLITE.match(url)
+    if match is None:
+        return url
+    return f"{match[1]}{(base_of(info) / match[2]).absolute()}"
+
+
+class Config(Node):
+    """A whole config."""
+
+    store: Annotated[str, AfterValidator(_beside_the_config)] = Field(
+        default="sqlite:///driftd.db", repr=False, validate_default=True
+    )
+    server: Server = Server()
+    actions: dict[Name, PluginSection] = Field(default_factory=dict)
+    models: dict[Name, Model] = Field(min_length=1)
+
+    _file: Path = PrivateAttr(default=Path())
+    _hash: str = PrivateAttr(default="")
+
+    @property
+    def file(self) -> Path:
+        """The file it was read from."""
+        return self._file
+
+    @property
+    def hash(self) -> str:
+        """A digest of what it says, without secrets."""
+        return self._hash
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's
+        """Keep where it came from."""
+        told = context or {}
+        self._file = Path(told.get("file", ""))
+        self._hash = str(told.get("hash", ""))
+
+
+__all__ = [
+    "Budget",
+    "CheckChoice",
+    "Checks",
+    "ColumnSection",
+    "Config",
+    "Evaluation",
+    "Labels",
+    "Model",
+    "Monitor",
+    "MonitorReference",
+    "Period",
+    "Plugin",
+    "Recomputed",
+    "Server",
+    "Version",
+]

@@ -1,4 +1,4 @@
-"""Where the files that come with driftd lie: in a checkout or in an installed package."""
+"""Where the files that come with driftd lie: in a checkout, or installed."""
 
 from pathlib import Path
 

@@ -1,0 +1,198 @@
+"""The words in which driftd speaks of an incident: one place for every channel."""
+
+from datetime import datetime, time
+
+from checks.statistic import Statistic
+from checks.verdict import Family, Verdict
+from monitor.incident import NO_DATA, Incident, Key
+from monitor.window import rfc3339
+
+NAMES = {
+    "f1": "F1",
+    "mae": "MAE",
+    "psi": "population stability index",
+    "rmse": "RMSE",
+    "roc_auc": "ROC AUC",
+}
+"""Checks whose plain name is not their own with spaces."""
+
+SHARES = {
+    "mismatch": "values that differ from the recomputed ones",
+    "missing": "missing values",
+    "out_of_range": "values outside the reference's range",
+    "unseen_category": "values never seen in the reference",
+}
+"""Checks that measure a share of the rows, and what it is a share of."""
+
+
+def number(value: float) -> str:
+    """Write a number to three significant digits, without powers of ten in sight.
+
+    >>> number(1.4189), number(0.2), number(12345.6), number(0.000012), number(-3)
+    ('1.42', '0.2', '12,346', '0.000012', '-3')
+    """
+    if abs(value) >= 1000:  # noqa: PLR2004 - from here on the digits are the integer's
+        return f"{value:,.0f}"
+    rounded = f"{value:.3g}"
+    if "e" in rounded:
+        rounded = f"{value:.12f}".rstrip("0").rstrip(".")
+    return "0" if rounded in ("-0", "0") else rounded
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage.
+
+    >>> percent(0.0213), percent(1.0), percent(0.0)
+    ('2.13 %', '100 %', '0 %')
+    """
+    return f"{number(100 * share)} %"
+
+
+def day(moment: datetime) -> str:
+    """Write a time as people say it: the day alone at midnight UTC.
+
+    >>> from datetime import UTC
+    >>> day(datetime(2013, 5, 3, tzinfo=UTC)), day(datetime(2013, 5, 3, 6, tzinfo=UTC))
+    ('2013-05-03', '2013-05-03 06:00 UTC')
+    """
+    if moment.timetz().replace(tzinfo=None) == time(0):
+        return rfc3339(moment)[:10]
+    return f"{rfc3339(moment)[:10]} {rfc3339(moment)[11:16]} UTC"
+
+
+def count(n: int, noun: str) -> str:
+    """Write a number of things.
+
+    >>> count(1, "incident"), count(1200, "incident")
+    ('1 incident', '1,200 incidents')
+    """
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def name(check: str) -> str:
+    """Return a check's plain name.
+
+    >>> name("roc_auc"), name("jensen_shannon")
+    ('ROC AUC', 'jensen shannon')
+    """
+    return NAMES.get(check, check.replace("_", " "))
+
+
+def subject(key: Key) -> str:
+    """Say what an incident is about: the column, or the table, and the segment."""
+    about = key.column if key.column is not None else "whole table"
+    return f"{about} ({key.segment})" if key.segment else about
+
+
+def title(key: Key) -> str:
+    """Name an incident in a few words, as another's explanation."""
+    return f"{name(key.check)} on {subject(key)}"
+
+
+def finding(verdict: Verdict) -> str:
+    """Say what was found, in one clause without the subject."""
+    statistic = verdict.statistic
+    if verdict.check == NO_DATA:
+        return f"nothing could be measured: {verdict.cause or 'no cause given'}"
+    if statistic is None:
+        return f"{name(verdict.check)}: {verdict.cause or 'no figures'}"
+    said = _change(verdict, statistic)
+    if statistic.detail and statistic.detail != said:
+        said += f", {statistic.detail}"
+    return said
+
+
+def _change(verdict: Verdict, statistic: Statistic) -> str:
+    """Say what changed, as plainly as the check allows."""
+    if verdict.check in SHARES:
+        return _share(SHARES[verdict.check], statistic)
+    if verdict.family in (Family.DRIFT, Family.SKEW):
+        return _distribution(verdict, statistic)
+    estimated = "estimated " if verdict.family is Family.ESTIMATE else ""
+    if statistic.at_reference is None or statistic.at_current is None:
+        plain = f"{estimated}{name(verdict.check)} {number(statistic.value)}"
+        return statistic.detail or plain
+    return f"{estimated}{name(verdict.check)} " + _from_to(
+        number(statistic.at_reference), number(statistic.at_current), statistic
+    )
+
+
+def _share(of_what: str, statistic: Statistic) -> str:
+    """Say how a share of the rows changed."""
+    if statistic.at_reference is None or statistic.at_current is None:
+        return f"{of_what}: {percent(statistic.value)} of the rows"
+    return f"{of_what} " + _from_to(
+        percent(statistic.at_reference), percent(statistic.at_current), statistic
+    )
+
+
+def _from_to(before: str, after: str, statistic: Statistic) -> str:
+    """Say from where to where a plain measure went."""
+    if statistic.at_reference == statistic.at_current:
+        return f"stayed at {after}"
+    rose = (statistic.at_current or 0.0) > (statistic.at_reference or 0.0)
+    return f"{'rose' if rose else 'fell'} from {before} to {after}"
+
+
+def _distribution(verdict: Verdict, statistic: Statistic) -> str:
+    """Say how far a distribution is from the reference's."""
+    skew = verdict.family is Family.SKEW
+    value = number(statistic.value)
+    if verdict.check == "wasserstein":
+        moved = "differs from training by" if skew else "moved by"
+        said = f"distribution {moved} {value} reference standard deviations"
+    else:
+        changed = "differs from training" if skew else "changed"
+        said = f"distribution {changed}, {name(verdict.check)} {value}"
+    if statistic.at_reference is None or statistic.at_current is None:
+        return said
+    before, after = number(statistic.at_reference), number(statistic.at_current)
+    return f"{said}, mean {before} → {after}"
+
+
+def certainty(verdict: Verdict) -> str:
+    """Say how sure the finding is, in brackets; empty for an exact comparison.
+
+    The interval is that of the change; for shares in percentage points.
+    """
+    statistic = verdict.statistic
+    if statistic is None or (statistic.p_value is None and _exact(statistic)):
+        return ""
+    share = verdict.check in SHARES
+    scale, unit = (100, " points") if share else (1, "")
+    low, high = number(scale * statistic.low), number(scale * statistic.high)
+    said = f"95 % interval {low} to {high}{unit}"
+    stated = statistic.at_reference is not None and verdict.family not in (
+        Family.DRIFT,
+        Family.SKEW,
+    )
+    if stated or share:
+        said = f"change {number(scale * statistic.value)}{unit}, {said}"
+    return f" ({said}{_probability(verdict)})"
+
+
+def _exact(statistic: Statistic) -> bool:
+    """Tell whether there is no chance in a figure."""
+    return statistic.low == statistic.value == statistic.high
+
+
+def _probability(verdict: Verdict) -> str:
+    """Say the corrected p-value, which is what the verdict went by."""
+    if verdict.p_adjusted is None:
+        return ""
+    if verdict.p_adjusted < 0.001:  # noqa: PLR2004 - below it digits are noise
+        return ", p < 0.001"
+    return f", p {verdict.p_adjusted:.2g}"
+
+
+def sentence(incident: Incident) -> str:
+    """Say all of an incident in one line: what, how sure, by which rule, since when."""
+    verdict = incident.verdict
+    said = f"{subject(incident.key)}: {finding(verdict)}{certainty(verdict)}"
+    if verdict.check != NO_DATA:
+        said += f", {verdict.check}"
+    if verdict.threshold:
+        share = verdict.check in SHARES
+        limit = percent(verdict.threshold) if share else number(verdict.threshold)
+        said += f", threshold {limit}"
+    return f"{said}, since {day(incident.opened)}"

@@ -27,13 +27,15 @@ def column(
     return NumericProfile.of(named, bins, array)
 
 
-def levels(counts: Mapping[str, int], like: Iterable[str] = ()) -> LevelProfile:
-    """Profile a categorical column, in bins of the levels `like` (its own if none)."""
+def levels(
+    counts: Mapping[str, int], like: LevelProfile | None = None
+) -> LevelProfile:
+    """Profile a categorical column, in the bins of another one (its own if none)."""
     named = Column(name="x", kind=Kind.CATEGORICAL)
     rows = [level for level, count in counts.items() for _ in range(count)]
     array = pa.chunked_array([pa.array(rows, pa.string())])
-    fitted = dict.fromkeys(like, 1) or level_counts(array)
-    return LevelProfile.of(named, LevelBins.fit(fitted), array)
+    bins = LevelBins.fit(level_counts(array)) if like is None else like.bins
+    return LevelProfile.of(named, bins, array)
 
 
 def reference(

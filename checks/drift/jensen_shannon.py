@@ -36,7 +36,8 @@ def jensen_shannon(
     Theory 37 (1991); `scipy.spatial.distance.jensenshannon(p, q, base=2)`.
 
     >>> from checks.example import levels
-    >>> a, b = levels({"x": 50, "y": 50}), levels({"x": 90, "y": 10}, like={"x", "y"})
+    >>> a = levels({"x": 50, "y": 50})
+    >>> b = levels({"x": 90, "y": 10}, like=a)
     >>> round(jensen_shannon(a, a).value, 3), round(jensen_shannon(a, b).value, 3)
     (0.0, 0.383)
     """

@@ -29,9 +29,8 @@ def unseen_category(reference: ColumnProfile, current: ColumnProfile) -> Statist
     Source: Fisher's exact test; Newcombe (1998) for the interval.
 
     >>> from checks.example import levels
-    >>> found = unseen_category(
-    ...     levels({"a": 99, "b": 1}), levels({"a": 90, "z": 10}, like={"a", "b"})
-    ... )
+    >>> known = levels({"a": 99, "b": 1})
+    >>> found = unseen_category(known, levels({"a": 90, "z": 10}, like=known))
     >>> found.value, found.detail
     (0.1, 'z (10 rows)')
     """

@@ -1,0 +1,99 @@
+"""The law for checks: every registered column check is held to it."""
+
+import numpy as np
+import pytest
+
+from checks import registry
+from checks.column import ColumnProfile
+from checks.errors import OptionError, Unmeasurable
+from checks.example import column, levels
+from checks.registry import Check, Subject
+from checks.schema import Kind
+
+COLUMN_CHECKS = [c for c in registry.every() if c.subject is Subject.COLUMN]
+
+
+def draw(check: Check, shift: float, n: int = 4_000) -> tuple[ColumnProfile, ...]:
+    """Return a reference and a current profile that moved by `shift`."""
+    rng = np.random.default_rng(42)
+    if Kind.NUMERIC in check.kinds:
+        x = rng.normal(size=4_000)
+        y = rng.normal(size=n) + shift
+        gone = rng.random(n) < shift / 10
+        values = [None if g else float(v) for v, g in zip(y, gone, strict=True)]
+        return column(x, like=x), column(values, like=x)
+    share = min(0.9, shift / 4)
+    a = levels({"red": 3_000, "green": 1_000})
+    moved = round(n * share)
+    b = levels({"red": n - moved, "new": moved}, like=a)
+    return a, b
+
+
+@pytest.fixture(params=COLUMN_CHECKS, ids=lambda c: c.name)
+def check(request: pytest.FixtureRequest) -> Check:
+    found: Check = request.param
+    return found
+
+
+def test_it_is_zero_on_identical_profiles(check: Check) -> None:
+    reference, _ = draw(check, 0.0)
+
+    found = check.measure(reference, reference)
+
+    assert found.value == pytest.approx(0.0, abs=1e-9)
+    assert 0.0 == found.low
+    assert found.p_value is None or found.p_value > 0.5
+
+
+def test_it_grows_with_the_shift_and_becomes_certain(check: Check) -> None:
+    found = [check.measure(*draw(check, shift)) for shift in (0.0, 0.5, 1.0, 3.0)]
+
+    values = [statistic.value for statistic in found]
+    assert sorted(values) == values
+    assert found[-1].low > check.threshold
+    assert found[-1].p_value is not None
+    assert found[-1].p_value < 1e-6
+
+
+def test_its_interval_holds_its_value(check: Check) -> None:
+    for shift in (0.0, 0.2, 2.0):
+        found = check.measure(*draw(check, shift))
+        assert 0.0 <= found.low <= found.value <= found.high
+
+
+def test_it_is_deterministic_and_changes_nothing_it_is_given(check: Check) -> None:
+    reference, current = draw(check, 1.0)
+    before = (reference.counts.copy(), current.counts.copy())
+
+    first = check.measure(reference, current)
+
+    assert first == check.measure(reference, current)
+    assert (before[0] == reference.counts).all()
+    assert (before[1] == current.counts).all()
+
+
+def test_it_says_unmeasurable_when_the_window_is_empty(check: Check) -> None:
+    reference, empty = draw(check, 0.0, n=0)
+
+    with pytest.raises(Unmeasurable, match="window"):
+        check.measure(reference, empty)
+
+
+def test_one_row_gives_no_alarm(check: Check) -> None:
+    found = check.measure(*draw(check, 0.0, n=1))
+
+    assert found.p_value is not None
+    assert found.p_value > 0.001
+
+
+def test_it_refuses_an_option_it_does_not_have(check: Check) -> None:
+    with pytest.raises(OptionError, match=r"no option 'colour'; it has: "):
+        check.validate({"colour": 1})
+
+
+def test_its_docstring_tells_what_it_is_blind_to_and_shows_it(check: Check) -> None:
+    doc = check.measure.__doc__ or ""
+
+    for part in ("Blind to", "Source:", ">>> "):
+        assert part in doc
+    assert check.measure.__module__.endswith(f".{check.name}")

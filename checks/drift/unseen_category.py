@@ -15,7 +15,7 @@ NAMED = 3
 
 @check(
     "unseen_category",
-    family=Family.QUALITY,
+    family=Family.DRIFT,
     threshold=0.01,
     kinds=(Kind.CATEGORICAL, Kind.BOOLEAN),
     default=True,
@@ -23,7 +23,8 @@ NAMED = 3
 def unseen_category(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     """Measure the share of values whose category the reference does not have.
 
-    Blind to a known category whose share has changed (use `jensen_shannon`), and
+    A new category may well be right, and the model has never seen its like: that is
+    drift, and speaks for retraining. Blind to a known category whose share has changed (use `jensen_shannon`), and
     UNKNOWN where the reference has more categories than its bins keep by name.
 
     Source: Fisher's exact test; Newcombe (1998) for the interval.

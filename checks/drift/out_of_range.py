@@ -12,7 +12,7 @@ from checks.verdict import Family
 
 @check(
     "out_of_range",
-    family=Family.QUALITY,
+    family=Family.DRIFT,
     threshold=0.05,
     kinds=(Kind.NUMERIC,),
     default=True,
@@ -20,7 +20,8 @@ from checks.verdict import Family
 def out_of_range(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     """Measure the share of values below the reference's minimum or above its maximum.
 
-    There the model extrapolates. The share counts only what exceeds the reference's
+    There the model extrapolates: the values may well be right, which is why this is
+    drift and speaks for retraining. The share counts only what exceeds the reference's
     own: a value just beyond the largest of a sample is to be expected now and then.
 
     Blind to values inside the range that pile up where they should not (use

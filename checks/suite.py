@@ -1,0 +1,255 @@
+"""All checks of one window: planned from the schema, measured, corrected, judged.
+
+One check that cannot measure, or that raises, is UNKNOWN with its cause and takes no
+other verdict with it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from checks.correction import Correction, adjust
+from checks.errors import ChecksError, Unmeasurable
+from checks.outcomes import Outcomes
+from checks.pairs import Pairs
+from checks.profile import Profile
+from checks.reference import Reference
+from checks.registry import Check, Subject, Task, every, get
+from checks.schema import Role, Schema
+from checks.statistic import Statistic
+from checks.threshold import Threshold, judge
+from checks.verdict import Reason, Status, Verdict
+
+WARN_SHARE = 0.5
+"""Where a warning level is not given it lies at this share of the failing one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One check to be made: on which column, against which threshold."""
+
+    check: Check
+    threshold: Threshold
+    column: str | None = None
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    min_rows: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of one window.
+
+    `pairs` is None where no recomputed features are configured; an empty mapping
+    means that nothing could be joined. The outcomes are None where no labels are
+    configured. Each `*_cause` says in that case, or where reading failed, why.
+    """
+
+    profile: Profile
+    pairs: Mapping[str, Pairs] | None = None
+    pairs_cause: str = "no recomputed features are configured"
+    reference_outcomes: Outcomes | None = None
+    outcomes: Outcomes | None = None
+    outcomes_cause: str = "no labels have come yet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a user asked of one check; None leaves the check's default."""
+
+    threshold: float | None = None
+    warn: float | None = None
+    columns: tuple[str, ...] | None = None
+    min_rows: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """Which checks a user wants: the standard suite or not, and what is said of each.
+
+    `named` checks are added to the standard suite, or replace what it says of them;
+    `off` are taken out of it.
+    """
+
+    standard: bool = True
+    named: Mapping[str, Wish] = field(default_factory=dict)
+    off: frozenset[str] = frozenset()
+
+
+STANDARD = Wishes()
+"""The standard suite, as it is."""
+
+
+def plan(
+    schema: Schema,
+    task: Task,
+    wishes: Wishes = STANDARD,
+    *,
+    min_rows: int = 1,
+    pairs: bool = False,
+    outcomes: bool = False,
+) -> tuple[Entry, ...]:
+    """List the checks of a window.
+
+    Row-level and performance checks are planned only where `pairs` and `outcomes` say
+    that there is something to make them on. Raises OptionError for a wish that names
+    no check, or an option that the check does not have.
+    """
+    standard = [c.name for c in every() if c.default] if wishes.standard else []
+    chosen = {name: Wish() for name in standard if name not in wishes.off}
+    entries: list[Entry] = []
+    for name, wish in {**chosen, **wishes.named}.items():
+        check = get(name)
+        check.validate(wish.options)
+        if check.subject is Subject.PAIRS and not pairs:
+            continue
+        if check.subject is Subject.OUTCOMES and not (
+            outcomes and task in check.tasks
+        ):
+            continue
+        columns = _columns(check, schema, wish, standard=name in chosen)
+        entries.extend(_entry(check, wish, column, min_rows) for column in columns)
+    return tuple(entries)
+
+
+def _columns(
+    check: Check, schema: Schema, wish: Wish, *, standard: bool
+) -> Sequence[str | None]:
+    """Return the columns that a check is made on; (None,) for one on the whole."""
+    if check.subject in (Subject.TABLE, Subject.OUTCOMES):
+        return (None,)
+    if wish.columns is not None:
+        return wish.columns
+    if check.subject is Subject.PAIRS:
+        return [column.name for column in schema.with_role(Role.FEATURE)]
+    kinds = check.default_kinds if standard else check.kinds
+    return [
+        column.name
+        for column in schema.profiled
+        if column.kind in kinds and column.role in check.roles
+    ]
+
+
+def _entry(check: Check, wish: Wish, column: str | None, min_rows: int) -> Entry:
+    fail = check.threshold if wish.threshold is None else wish.threshold
+    warn = min(fail, fail * WARN_SHARE) if wish.warn is None else wish.warn
+    if wish.min_rows is not None:
+        min_rows = wish.min_rows
+    return Entry(
+        check=check,
+        threshold=Threshold(fail=fail, warn=warn),
+        column=column,
+        options=MappingProxyType(dict(wish.options)),
+        min_rows=1 if check.subject is Subject.TABLE else min_rows,
+    )
+
+
+def evaluate(
+    entries: Iterable[Entry],
+    reference: Reference,
+    evidence: Evidence,
+    *,
+    alpha: float,
+    correction: Correction,
+) -> list[Verdict]:
+    """Make every check of the plan and judge them as one family.
+
+    `alpha` is the chance of a false alarm that this window may take. Returns one
+    verdict for each entry, in order.
+    """
+    entries = tuple(entries)
+    measured = [_measure(entry, reference, evidence) for entry in entries]
+    p_values = [
+        found.p_value
+        for found in measured
+        if isinstance(found, Statistic) and found.p_value is not None
+    ]
+    adjusted = iter(adjust(p_values, correction))
+    verdicts = []
+    for entry, found in zip(entries, measured, strict=True):
+        if isinstance(found, str):
+            verdicts.append(_unknown(entry, found))
+            continue
+        p_adjusted = None if found.p_value is None else next(adjusted)
+        status, reason = judge(found, p_adjusted, entry.threshold, alpha)
+        verdicts.append(
+            Verdict(
+                check=entry.check.name,
+                family=entry.check.family,
+                column=entry.column,
+                segment=None,
+                status=status,
+                reason=reason,
+                statistic=found,
+                p_adjusted=p_adjusted,
+                threshold=entry.threshold.fail,
+            )
+        )
+    return verdicts
+
+
+def _unknown(entry: Entry, cause: str) -> Verdict:
+    return Verdict(
+        check=entry.check.name,
+        family=entry.check.family,
+        column=entry.column,
+        segment=None,
+        status=Status.UNKNOWN,
+        reason=Reason.UNMEASURABLE,
+        cause=cause,
+        threshold=entry.threshold.fail,
+    )
+
+
+def _measure(entry: Entry, reference: Reference, evidence: Evidence) -> Statistic | str:
+    """Return what a check measured, or the cause why it could not."""
+    try:
+        statistic = _subject(entry, reference, evidence)
+    except Unmeasurable as unmeasurable:
+        return unmeasurable.cause
+    except ChecksError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - one check never takes the others along
+        return f"the check failed: {type(error).__name__}: {error}"
+    if statistic.n_current < entry.min_rows:
+        rows = statistic.n_current
+        return f"too few rows: {rows}, and at least {entry.min_rows} are needed"
+    return statistic
+
+
+def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statistic:
+    """Call a check on what it compares."""
+    measure, options = entry.check.measure, entry.options
+    match entry.check.subject:
+        case Subject.COLUMN:
+            return _column(entry, reference, evidence.profile)
+        case Subject.TABLE:
+            return measure(reference, evidence.profile, **options)
+        case Subject.PAIRS:
+            pairs = (evidence.pairs or {}).get(entry.column or "")
+            if pairs is None:
+                raise Unmeasurable(evidence.pairs_cause)
+            return measure(pairs, **options)
+        case Subject.OUTCOMES:
+            if evidence.outcomes is None or evidence.reference_outcomes is None:
+                raise Unmeasurable(evidence.outcomes_cause)
+            return measure(evidence.reference_outcomes, evidence.outcomes, **options)
+
+
+def _column(entry: Entry, reference: Reference, profile: Profile) -> Statistic:
+    name = entry.column or ""
+    if profile.rows == 0:
+        cause = "the window has no rows"
+        raise Unmeasurable(cause)
+    known = reference.column(name)
+    if known is None:
+        cause = reference.profile.unreadable.get(
+            name, f"the reference has no usable column {name!r}"
+        )
+        raise Unmeasurable(cause)
+    current = profile.columns.get(name)
+    if current is None:
+        cause = profile.unreadable.get(name, f"the window has no column {name!r}")
+        raise Unmeasurable(cause)
+    return entry.check.measure(known, reference.corrected(current), **entry.options)

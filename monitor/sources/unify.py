@@ -1,0 +1,167 @@
+"""One schema for batches of many files: by name, and cast where nothing is lost."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.errors import SourceError
+from monitor.window import Window
+
+_UNITS = ("s", "ms", "us", "ns")
+
+
+def unified(
+    schemas: Iterable[tuple[str, pa.Schema]], columns: Collection[str] | None = None
+) -> pa.Schema:
+    """Return the union by name of the schemas of named files, of some columns or all.
+
+    Types that differ become the narrowest that holds both; plain types with nothing in
+    common become text, so that one odd file costs one column and not the window.
+    Raises SourceError when a column is nested in one file and not, or otherwise, in
+    another.
+    """
+    types: dict[str, pa.DataType] = {}
+    origin: dict[str, str] = {}
+    for file, schema in schemas:
+        for field in schema:
+            if columns is not None and field.name not in columns:
+                continue
+            here = canonical(field.type)
+            known = types.get(field.name)
+            merged = here if known is None else _merged(known, here)
+            if merged is None:
+                msg = (
+                    f"{file}: column {field.name!r} is {here}, but {known} in "
+                    f"{origin[field.name]}. Fix: write one type in both files"
+                )
+                raise SourceError(msg, permanent=True)
+            types[field.name] = merged
+            origin.setdefault(field.name, file)
+    return pa.schema(list(types.items()))
+
+
+def canonical(kind: pa.DataType) -> pa.DataType:
+    """Return the type that a column is handed on with: decoded, and in UTC."""
+    if pa.types.is_dictionary(kind):
+        return canonical(kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp(kind.unit, "UTC")
+    if kind == pa.string_view():
+        return pa.string()
+    return kind
+
+
+def conformed(
+    batch: pa.RecordBatch,
+    schema: pa.Schema,
+    file: str,
+    given: Mapping[str, pa.Scalar],
+) -> pa.RecordBatch:
+    """Return a batch in a schema: cast, in order, and filled up.
+
+    `given` are the values that the file's folders give to all its rows. Raises
+    SourceError for a value that the schema's type cannot hold.
+    """
+    columns = []
+    for field in schema:
+        if field.name in given:
+            value = given[field.name].cast(field.type)
+            columns.append(pa.repeat(value, batch.num_rows))
+        elif (position := batch.schema.get_field_index(field.name)) < 0:
+            columns.append(pa.nulls(batch.num_rows, field.type))
+        else:
+            columns.append(_cast(batch.column(position), field, file))
+    if not columns:
+        return pa.RecordBatch.from_struct_array(
+            pa.array([{}] * batch.num_rows, pa.struct([]))
+        )
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def within(
+    batch: pa.RecordBatch, times: pa.Array, window: Window, place: str
+) -> pa.RecordBatch:
+    """Keep the rows whose time lies in the window; a row without a time lies in none.
+
+    `place` names the file and column for the SourceError that other types than times
+    raise.
+    """
+    moments = _moments(times, place)
+    inside = pc.and_(
+        pc.greater_equal(moments, pa.scalar(window.start, pa.timestamp("us", "UTC"))),
+        pc.less(moments, pa.scalar(window.end, pa.timestamp("us", "UTC"))),
+    )
+    if inside.null_count == 0 and inside.true_count == len(inside):
+        return batch
+    return batch.filter(inside)
+
+
+def _moments(times: pa.Array, place: str) -> pa.Array:
+    kind = times.type
+    if pa.types.is_timestamp(kind):
+        return times.cast(pa.timestamp(kind.unit, "UTC"))
+    if pa.types.is_date(kind):
+        return times.cast(pa.timestamp("ms")).cast(pa.timestamp("ms", "UTC"))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        for target in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
+            try:
+                return times.cast(target).cast(pa.timestamp("us", "UTC"))
+            except pa.ArrowInvalid:
+                continue
+    msg = (
+        f"{place} is {kind}, which cannot be read as a time. "
+        "Fix: write timestamps, or texts such as 2013-04-01T06:30:00Z"
+    )
+    raise SourceError(msg, permanent=True)
+
+
+def _cast(column: pa.Array, field: pa.Field, file: str) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if column.type == field.type:
+        return column
+    try:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        msg = (
+            f"{file}: column {field.name!r} is {column.type} here and {field.type} in "
+            f"other files, and cannot be told as that without loss ({error}). "
+            "Fix: write one type in all files"
+        )
+        raise SourceError(msg, permanent=True) from error
+
+
+def _merged(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+    """Return the narrowest type that holds both; None when there is none."""
+    if a == b or pa.types.is_null(b):
+        return a
+    if pa.types.is_null(a):
+        return b
+    if pa.types.is_timestamp(a) and pa.types.is_timestamp(b):
+        return pa.timestamp(max(a.unit, b.unit, key=_UNITS.index), "UTC")
+    if _is_number(a) and _is_number(b):
+        return _wider(a, b)
+    if pa.types.is_nested(a) or pa.types.is_nested(b):
+        return None
+    large = pa.types.is_large_string(a) or pa.types.is_large_string(b)
+    return pa.large_string() if large else pa.string()
+
+
+def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType:
+    try:
+        both: Sequence[pa.Schema] = [pa.schema([("x", a)]), pa.schema([("x", b)])]
+        wide = pa.unify_schemas(both, promote_options="permissive").field("x").type
+    except pa.ArrowException:
+        return pa.float64()
+    # float32 holds no int32: the wider of an integer and a float is a double.
+    mixed = pa.types.is_integer(a) is not pa.types.is_integer(b)
+    return pa.float64() if mixed and pa.types.is_floating(wide) else wide
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+    )

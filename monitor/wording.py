@@ -1,5 +1,6 @@
 """The words in which driftd speaks of an incident: one place for every channel."""
 
+import math
 from datetime import datetime, time
 
 from checks.statistic import Statistic
@@ -37,6 +38,20 @@ def number(value: float) -> str:
     if "e" in rounded:
         rounded = f"{value:.12f}".rstrip("0").rstrip(".")
     return "0" if rounded in ("-0", "0") else rounded
+
+
+def interval(low: float, high: float) -> str:
+    """Write both ends of an interval with the same number of decimals.
+
+    >>> interval(1.2101, 1.6), interval(0.05, 0.09), interval(-2, 1234.5)
+    ('1.21 to 1.60', '0.05 to 0.09', '-2 to 1,234')
+    """
+    size = max(abs(low), abs(high))
+    decimals = 0 if size == 0 else min(12, max(0, 2 - math.floor(math.log10(size))))
+    ends = f"{low:,.{decimals}f}", f"{high:,.{decimals}f}"
+    while "." in ends[0] and all(end[-1] in "0." for end in ends):
+        ends = ends[0][:-1], ends[1][:-1]
+    return " to ".join("0" if end == "-0" else end for end in ends)
 
 
 def percent(share: float) -> str:
@@ -160,8 +175,8 @@ def certainty(verdict: Verdict) -> str:
         return ""
     share = verdict.check in SHARES
     scale, unit = (100, " points") if share else (1, "")
-    low, high = number(scale * statistic.low), number(scale * statistic.high)
-    said = f"95 % interval {low} to {high}{unit}"
+    ends = interval(scale * statistic.low, scale * statistic.high)
+    said = f"95 % interval {ends}{unit}"
     stated = statistic.at_reference is not None and verdict.family not in (
         Family.DRIFT,
         Family.SKEW,

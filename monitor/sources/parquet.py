@@ -142,7 +142,7 @@ class ParquetSource:
         by = self._timestamp if window is not None else None
         if by is not None and by in stored and by not in needed:
             needed.append(by)
-        with _reading(file.path), pq.ParquetFile(file.path, buffer_size=1 << 20) as f:
+        with _reading(file.path), _opened(file.path) as f:
             batches = f.iter_batches(
                 _BATCH_ROWS, row_groups=groups, columns=needed or None
             )
@@ -163,7 +163,7 @@ class ParquetSource:
             known = self._footers.get(file.path)
             if known is not None and known[0] == stamp:
                 return known[1]
-            with pq.ParquetFile(file.path) as opened:
+            with _opened(file.path) as opened:
                 spans = _spans(opened.metadata, self._timestamp)
                 footer = Footer(schema=opened.schema_arrow, spans=spans)
         _refuse_twins(file.path, footer.schema.names)
@@ -188,6 +188,11 @@ def _reading(path: Path) -> Iterator[None]:
             "Fix: write it again, under another name that is changed when it is whole"
         )
         raise SourceError(msg, permanent=True) from error
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    """Open a file so that only the pages at hand are in memory, not whole groups."""
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
 
 
 def _times(

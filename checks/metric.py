@@ -1,7 +1,7 @@
 """A metric of one set of outcomes with its interval, and two of them compared.
 
-Each metric is a function `(outcomes) -> Metric`, decorated with `@metric` in the file of
-the check that compares it. Scores fall and losses rise when a model gets worse.
+Each metric is a function `(outcomes) -> Metric`, decorated with `@metric` in the file
+of the check that compares it. Scores fall and losses rise as a model gets worse.
 """
 
 import math

@@ -1,1 +1,1 @@
-"""Drift, skew, quality and performance statistics over mergeable profiles: pure, no I/O, no clock."""
+"""Statistics of drift, skew, quality and performance over mergeable profiles: pure."""

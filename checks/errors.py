@@ -3,7 +3,7 @@
 ChecksError
 ├── ProfileError      a profile that cannot be read, merged or compared
 ├── OptionError       an option a check does not have, or a value it cannot take
-└── Unmeasurable      a check that cannot say anything here; becomes UNKNOWN with its cause
+└── Unmeasurable      a check that cannot say anything here; it becomes UNKNOWN
 """
 
 

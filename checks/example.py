@@ -27,9 +27,7 @@ def column(
     return NumericProfile.of(named, bins, array)
 
 
-def levels(
-    counts: Mapping[str, int], like: LevelProfile | None = None
-) -> LevelProfile:
+def levels(counts: Mapping[str, int], like: LevelProfile | None = None) -> LevelProfile:
     """Profile a categorical column, in the bins of another one (its own if none)."""
     named = Column(name="x", kind=Kind.CATEGORICAL)
     rows = [level for level, count in counts.items() for _ in range(count)]

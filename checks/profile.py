@@ -57,9 +57,7 @@ class Profile:
             for name in sorted({*self.columns, *other.columns} - {*unreadable})
         }
         types = {
-            name: tuple(
-                sorted({*self.types.get(name, ()), *other.types.get(name, ())})
-            )
+            name: tuple(sorted({*self.types.get(name, ()), *other.types.get(name, ())}))
             for name in sorted({*self.types, *other.types})
         }
         return Profile(
@@ -101,7 +99,7 @@ def _both(mine: ColumnProfile | None, theirs: ColumnProfile | None) -> ColumnPro
             return mine.merge(theirs)
         case None, (NumericProfile() | LevelProfile()):
             return theirs
-        case (NumericProfile() | LevelProfile()), None:
+        case ((NumericProfile() | LevelProfile()), None):
             return mine
     msg = "profiles of two kinds of one column cannot merge"
     raise ProfileError(msg)

@@ -1,5 +1,4 @@
-"""What windows are compared with: frozen bins, the profile of the reference rows, and
-how its own stretches of time differ from each other.
+"""What windows are compared with: frozen bins, a profile, and how the stream breathes.
 
 Rows of a stream are not independent: a storm delays a day's flights together. The
 *design effect* of a column says by how much the counts of the reference's own

@@ -58,7 +58,9 @@ def merge(samples: Iterable[Sample]) -> Sample:
     try:
         rows = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        rows = pa.concat_tables([_as_text(t) for t in tables], promote_options="default")
+        rows = pa.concat_tables(
+            [_as_text(t) for t in tables], promote_options="default"
+        )
     size = min(part.size for part in parts)
     return Sample(size=size, rows=_ordered(rows).slice(0, size))
 

@@ -15,7 +15,7 @@ class Kind(StrEnum):
 
     @property
     def ordered(self) -> bool:
-        """Whether the values lie on a line, so that distances between them mean something."""
+        """Whether the values lie on a line, so that distances mean something."""
         return self in (Kind.NUMERIC, Kind.DATETIME)
 
 

@@ -62,13 +62,13 @@ def fisher(count_1: float, n_1: float, count_2: float, n_2: float) -> float:
     # P(X >= c), X hypergeometric: of a + c marked rows, those that fall among the m.
     marked = a + c
     k = np.arange(c, min(m, marked) + 1, dtype=np.float64)
-    terms = (
-        _log_choose(m, k) + _log_choose(n, marked - k) - _log_choose(n + m, marked)
-    )
+    terms = _log_choose(m, k) + _log_choose(n, marked - k) - _log_choose(n + m, marked)
     return min(1.0, float(np.exp(terms).sum()))
 
 
 def _log_choose(n: float, k: Floats | float) -> Floats:
     return np.asarray(
-        special.gammaln(n + 1.0) - special.gammaln(k + 1.0) - special.gammaln(n - k + 1.0)
+        special.gammaln(n + 1.0)
+        - special.gammaln(k + 1.0)
+        - special.gammaln(n - k + 1.0)
     )

@@ -81,7 +81,7 @@ STANDARD = Wishes()
 """The standard suite, as it is."""
 
 
-def plan(
+def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measure
     schema: Schema,
     task: Task,
     wishes: Wishes = STANDARD,
@@ -104,9 +104,7 @@ def plan(
         check.validate(wish.options)
         if check.subject is Subject.PAIRS and not pairs:
             continue
-        if check.subject is Subject.OUTCOMES and not (
-            outcomes and task in check.tasks
-        ):
+        if check.subject is Subject.OUTCOMES and not (outcomes and task in check.tasks):
             continue
         columns = _columns(check, schema, wish, standard=name in chosen)
         entries.extend(_entry(check, wish, column, min_rows) for column in columns)

@@ -1,5 +1,6 @@
 """The baseline: a model version's reference data, reduced once and then frozen."""
 
+import itertools
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc as ipc
+from pyarrow import ipc
 
 from checks import codec
 from checks.bins import Ints
@@ -104,7 +105,9 @@ def _stretches(
     if not pa.types.is_timestamp(column.type) or column.null_count:
         return [table]
     moments: Ints = np.asarray(
-        pc.cast(pc.cast(column, pa.timestamp("us", column.type.tz), safe=False), "int64")
+        pc.cast(
+            pc.cast(column, pa.timestamp("us", column.type.tz), safe=False), "int64"
+        )
     )
     block = moments // (length // timedelta(microseconds=1))
     order: npt.NDArray[np.int64] = np.argsort(block, kind="stable")
@@ -112,8 +115,7 @@ def _stretches(
     ordered = table.take(pa.array(order))
     edges = [0, *cuts.tolist(), table.num_rows]
     return [
-        ordered.slice(start, end - start)
-        for start, end in zip(edges, edges[1:], strict=False)
+        ordered.slice(start, end - start) for start, end in itertools.pairwise(edges)
     ]
 
 

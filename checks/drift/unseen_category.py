@@ -24,7 +24,9 @@ def unseen_category(reference: ColumnProfile, current: ColumnProfile) -> Statist
     """Measure the share of values whose category the reference does not have.
 
     A new category may well be right, and the model has never seen its like: that is
-    drift, and speaks for retraining. Blind to a known category whose share has changed (use `jensen_shannon`), and
+    drift, and speaks for retraining.
+
+    Blind to a known category whose share has changed (use `jensen_shannon`), and
     UNKNOWN where the reference has more categories than its bins keep by name.
 
     Source: Fisher's exact test; Newcombe (1998) for the interval.

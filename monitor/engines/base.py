@@ -36,11 +36,16 @@ class Engine(Protocol):
     """Something that reads a window's rows once and reduces them."""
 
     def count(
-        self, rows: Rows, window: Window | None, bins: Bins, *, keep: int, by: str | None
+        self,
+        rows: Rows,
+        window: Window | None,
+        bins: Bins,
+        *,
+        keep: int,
+        by: str | None,
     ) -> Counted:
         """Profile the rows of a window in the reference's bins.
 
         `keep` rows are sampled `by` the hash of a column. Raises SourceError.
         """
         ...
-

@@ -18,7 +18,13 @@ class LocalEngine:
     """Counts a window's batches one after the other, in bounded memory."""
 
     def count(
-        self, rows: Rows, window: Window | None, bins: Bins, *, keep: int, by: str | None
+        self,
+        rows: Rows,
+        window: Window | None,
+        bins: Bins,
+        *,
+        keep: int,
+        by: str | None,
     ) -> Counted:
         """Profile the rows of a window in the reference's bins.
 

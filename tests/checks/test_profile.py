@@ -1,5 +1,6 @@
 """Profiles: counted against frozen bins, merged exactly, stored without loss."""
 
+import itertools
 import math
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_any_split_of_the_rows_in_any_order_gives_the_same_bytes(
 ) -> None:
     table = rows(7, 3_000)
     edges = [0, *sorted(cuts), 3_000]
-    parts = [table.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [table.slice(a, b - a) for a, b in itertools.pairwise(edges)]
     order.shuffle(parts)  # type: ignore[attr-defined]
 
     merged = merge_all(BINS.profile(part) for part in parts)
@@ -200,7 +201,9 @@ def test_sums_reach_far_beyond_the_edges_before_they_saturate() -> None:
     step = count.bins.tail_step
     assert 0 == count.saturated
     assert count.sums[-1] * step == pytest.approx(1e3 + 1e6 - 2 * count.bins.edges[-1])
-    assert 1 == numeric(BINS.profile(pa.table({"count": [span * 1e8]})), "count").saturated
+    assert (
+        1 == numeric(BINS.profile(pa.table({"count": [span * 1e8]})), "count").saturated
+    )
 
 
 def test_an_all_null_column_and_an_empty_table_have_profiles() -> None:

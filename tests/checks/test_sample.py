@@ -1,5 +1,7 @@
 """Samples: bounded, and the same whatever the order or the split of the rows."""
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -27,8 +29,7 @@ def test_any_split_gives_the_same_sample(
 ) -> None:
     edges = [0, *sorted(cuts), 2_000]
     parts = [
-        Sample.of(TABLE.slice(a, b - a), size, by)
-        for a, b in zip(edges, edges[1:], strict=False)
+        Sample.of(TABLE.slice(a, b - a), size, by) for a, b in itertools.pairwise(edges)
     ]
 
     assert Sample.of(TABLE, size, by).table.equals(merge(parts[::-1]).table)

@@ -24,7 +24,9 @@ TEMPERS: dict[str, Draw] = {
     "cauchy": lambda rng, n: rng.standard_cauchy(size=n),
     "tied": lambda rng, n: np.round(rng.normal(size=n), 1),
     "discrete": lambda rng, n: rng.poisson(4, size=n).astype(float),
-    "mostly zero": lambda rng, n: np.where(rng.random(n) < 0.8, 0.0, rng.normal(size=n)),
+    "mostly zero": lambda rng, n: np.where(
+        rng.random(n) < 0.8, 0.0, rng.normal(size=n)
+    ),
 }
 
 
@@ -75,7 +77,9 @@ COUNTS = st.lists(st.integers(10, 500), min_size=2, max_size=12)
 
 
 @given(data=st.data(), first=COUNTS)
-def test_categorical_distances_are_scipys(data: st.DataObject, first: list[int]) -> None:
+def test_categorical_distances_are_scipys(
+    data: st.DataObject, first: list[int]
+) -> None:
     k = len(first)
     second = data.draw(st.lists(st.integers(10, 500), min_size=k, max_size=k))
     names = [f"level {i}" for i in range(k)]

@@ -1,0 +1,276 @@
+"""One window of one monitor: read, counted, compared, judged.
+
+Reading is the only effect here. Everything that follows from the verdicts (incidents,
+notices, the store) is decided elsewhere, on the Assessment that this returns.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from checks.correction import Correction
+from checks.errors import ChecksError
+from checks.outcomes import Outcomes
+from checks.profile import Profile, merge_all
+from checks.registry import Subject
+from checks.schema import Role
+from checks.suite import Entry, Evidence, Wish, Wishes, evaluate, plan
+from checks.verdict import Status, Verdict
+from monitor.baseline import KEPT_ROWS, Baseline, outcomes_of
+from monitor.config import Model, Monitor
+from monitor.engines.base import Engine, Rows
+from monitor.errors import SourceError
+from monitor.labels import join_pairs, label_predictions
+from monitor.window import Window, rfc3339
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One monitor of one model, as the config describes both."""
+
+    model: str
+    monitor: str
+    section: Model
+    settings: Monitor
+
+    @property
+    def alpha(self) -> float:
+        """The chance of a false alarm that one window may take.
+
+        The model's budget, spread evenly over time and over its monitors.
+        """
+        budget = self.section.false_alarm_budget
+        windows = budget.per / self.settings.every * len(self.section.monitors)
+        return min(0.05, budget.count / windows)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The checks to make; raises OptionError for a wish that none can fulfil."""
+        chosen = self.settings.checks
+        return plan(
+            self.section.table,
+            self.section.task,
+            Wishes(
+                standard=chosen.default,
+                named={
+                    name: Wish(
+                        threshold=choice.threshold,
+                        warn=choice.warn,
+                        columns=choice.columns,
+                        min_rows=choice.min_rows,
+                        options=choice.options,
+                    )
+                    for name, choice in chosen.chosen.items()
+                },
+                off=chosen.off,
+            ),
+            min_rows=self.settings.min_rows,
+            pairs=self.section.recomputed is not None,
+            outcomes=self.section.labels is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feeds:
+    """The opened sources of a model; None where none is configured."""
+
+    predictions: Rows
+    labels: Rows | None = None
+    recomputed: Rows | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """What one window came to: the verdicts, and what they were made from."""
+
+    watch: Watch
+    version: str
+    window: Window
+    baseline_id: str
+    reference_rows: int
+    verdicts: tuple[Verdict, ...]
+    profile: Profile
+    sample: pa.Table
+    outcomes: Outcomes | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """The worst of the verdicts."""
+        return Status.worst(verdict.status for verdict in self.verdicts)
+
+    def to_dict(self, incidents: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+        """Return the assessment in the JSON form that scripts rely on."""
+        return {
+            "model": self.watch.model,
+            "monitor": self.watch.monitor,
+            "model_version": self.version,
+            "window": {
+                "start": rfc3339(self.window.start),
+                "end": rfc3339(self.window.end),
+                "rows": self.profile.rows,
+                "sampled": self.profile.rows,
+            },
+            "reference": {"id": self.baseline_id, "rows": self.reference_rows},
+            "status": self.status.value,
+            "verdicts": [verdict_dict(verdict) for verdict in self.verdicts],
+            "incidents": list(incidents),
+            "notes": list(self.notes),
+        }
+
+
+def verdict_dict(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict in its JSON form; what was not measured is null."""
+    found = verdict.statistic
+    figures = ("value", "low", "high", "p_value", "n_reference", "n_current")
+    figures += ("at_reference", "at_current", "hidden")
+    return {
+        "check": verdict.check,
+        "family": verdict.family.value,
+        "column": verdict.column,
+        "segment": verdict.segment,
+        "status": verdict.status.value,
+        "reason": verdict.reason.value,
+        "cause": verdict.cause,
+        **{name: getattr(found, name) if found else None for name in figures},
+        "p_adjusted": verdict.p_adjusted,
+        "threshold": verdict.threshold,
+        "detail": found.detail if found else "",
+    }
+
+
+def assess(  # noqa: PLR0913 - all that one window depends on
+    watch: Watch,
+    window: Window,
+    *,
+    version: str,
+    baseline: Baseline,
+    feeds: Feeds,
+    engine: Engine,
+    earlier: Iterable[Profile] | None,
+    as_of: datetime,
+) -> Assessment:
+    """Evaluate one window.
+
+    `earlier` holds the stored profiles that a trailing reference is made of, None where
+    the reference is the training data. Labels known after `as_of` are not looked at.
+    Raises SourceError when the predictions cannot be read; recomputed features and
+    labels that cannot be are UNKNOWN with the cause, and take nothing else along.
+    """
+    section = watch.section
+    counted = engine.count(
+        feeds.predictions,
+        window,
+        baseline.reference.bins,
+        keep=KEPT_ROWS,
+        by=section.table.first(Role.ID),
+    )
+    entries = watch.entries
+    subjects = {entry.check.subject for entry in entries}
+    evidence = Evidence(
+        profile=counted.profile,
+        reference_outcomes=baseline.outcomes,
+        **(_pairs(watch, window, feeds) if Subject.PAIRS in subjects else {}),
+        **(
+            _outcomes(watch, window, feeds, baseline, as_of)
+            if Subject.OUTCOMES in subjects
+            else {}
+        ),
+    )
+    reference = baseline.reference
+    notes: tuple[str, ...] = ()
+    if earlier is not None:
+        past = [p for p in earlier if p.bins_id == reference.bins.id]
+        if past:
+            reference = reference.against(merge_all(past))
+        else:
+            notes = ("no earlier windows yet: compared with the training data",)
+    return Assessment(
+        watch=watch,
+        version=version,
+        window=window,
+        baseline_id=baseline.id,
+        reference_rows=reference.profile.rows,
+        verdicts=tuple(
+            evaluate(
+                entries,
+                reference,
+                evidence,
+                alpha=watch.alpha,
+                correction=Correction(watch.settings.correction),
+            )
+        ),
+        profile=counted.profile,
+        sample=counted.sample.table,
+        outcomes=evidence.outcomes,
+        notes=notes,
+    )
+
+
+def _pairs(watch: Watch, window: Window, feeds: Feeds) -> dict[str, Any]:
+    """Join served with recomputed features, or say why that cannot be."""
+    section = watch.section
+    key = section.table.first(Role.ID)
+    if feeds.recomputed is None or section.recomputed is None or key is None:
+        return {}
+    names = [column.name for column in section.table.with_role(Role.FEATURE)]
+    try:
+        served = whole(feeds.predictions, window, [key, *names])
+        recomputed = whole(feeds.recomputed, window, [key, *names])
+        _, pairs = join_pairs(
+            served, recomputed, section.table, tolerance=section.recomputed.tolerance
+        )
+    except (SourceError, ChecksError, pa.ArrowException) as error:
+        return {"pairs": {}, "pairs_cause": f"recomputed features: {error}"}
+    return {"pairs": pairs, "pairs_cause": "no recomputed rows for this window"}
+
+
+def _outcomes(
+    watch: Watch, window: Window, feeds: Feeds, baseline: Baseline, as_of: datetime
+) -> dict[str, Any]:
+    """Join predictions with their labels, or say why that cannot be."""
+    if baseline.outcomes is None:
+        return {"outcomes_cause": baseline.outcomes_cause}
+    try:
+        found = labelled(watch.section, window, feeds, as_of)
+    except (SourceError, ChecksError, pa.ArrowException) as error:
+        return {"outcomes_cause": f"labels: {error}"}
+    if found is None or found.labelled == 0:
+        return {}
+    return {"outcomes": found}
+
+
+def labelled(
+    section: Model, window: Window, feeds: Feeds, as_of: datetime
+) -> Outcomes | None:
+    """Summarise a window's predictions beside the labels known at `as_of`.
+
+    None where no labels are configured. Raises SourceError, or ChecksError when the
+    columns cannot be what the task takes.
+    """
+    schema = section.table
+    key, label = schema.first(Role.ID), schema.first(Role.LABEL)
+    if feeds.labels is None or section.labels is None or key is None or label is None:
+        return None
+    known = section.labels.timestamp
+    wanted = [key, *(schema.first(r) for r in (Role.PREDICTION, Role.SCORE))]
+    predictions = whole(feeds.predictions, window, [n for n in wanted if n])
+    # A label becomes known after its prediction was made, never before.
+    since = Window(window.start, max(as_of, window.start + _MOMENT))
+    columns = [key, label] if known is None else [key, label, known]
+    labels = whole(feeds.labels, since if known else None, columns)
+    joined = label_predictions(
+        predictions, labels, key=key, label=label, known=known, as_of=as_of
+    )
+    return outcomes_of(joined, schema, section.task)
+
+
+_MOMENT = timedelta(microseconds=1)
+
+
+def whole(rows: Rows, window: Window | None, columns: list[str]) -> pa.Table:
+    """Read some columns of a window into memory; raises SourceError."""
+    return pa.Table.from_batches(list(rows.read(window, columns)))

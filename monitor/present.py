@@ -1,0 +1,195 @@
+"""An assessment as people and scripts read it: table, Markdown or JSON."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from checks.verdict import Reason, Status, Verdict
+from monitor import wording
+from monitor.evaluate import Assessment
+
+STYLES = {
+    Status.FAIL: "bold red",
+    Status.WARN: "yellow",
+    Status.UNKNOWN: "magenta",
+    Status.PASS: "green",
+}
+WIDTH = 100
+"""Columns of the table where the output is no terminal."""
+
+
+class Format(StrEnum):
+    """How an assessment is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Order verdicts by gravity, and within it by how far beyond their threshold."""
+    return sorted(
+        verdicts,
+        key=lambda v: (-v.status.severity, -_excess(v), v.column or "", v.check),
+    )
+
+
+def _excess(verdict: Verdict) -> float:
+    if verdict.statistic is None:
+        return 0.0
+    return verdict.statistic.value / (verdict.threshold or 1.0)
+
+
+def summary(assessment: Assessment) -> str:
+    """Say what the window came to in one line."""
+    counts = Counter(verdict.status for verdict in assessment.verdicts)
+    said = ", ".join(
+        f"{counts[status]} {status.value}" for status in STYLES if counts[status]
+    )
+    return f"{assessment.status.value}: {said or 'nothing was checked'}"
+
+
+def title(assessment: Assessment) -> str:
+    """Name the model, its version, the window and the reference in one line."""
+    watch, window = assessment.watch, assessment.window
+    return (
+        f"{watch.model} version {assessment.version}, monitor {watch.monitor}: "
+        f"{wording.day(window.start)} to {wording.day(window.end)}, "
+        f"{wording.count(assessment.profile.rows, 'row')} against "
+        f"{wording.count(assessment.reference_rows, 'row')} of reference"
+    )
+
+
+def measured(verdict: Verdict) -> str:
+    """Write a verdict's value with its interval, or why there is none."""
+    found = verdict.statistic
+    if found is None:
+        return verdict.cause or ""
+    value = wording.number(found.value)
+    if verdict.p_adjusted is None and found.p_value is None:
+        return value
+    return f"{value}  [{wording.interval(found.low, found.high)}]"
+
+
+def limit(verdict: Verdict) -> str:
+    """Write the threshold that a value is held against."""
+    return "" if verdict.threshold is None else wording.number(verdict.threshold)
+
+
+def evidence(verdict: Verdict) -> str:
+    """Write from where to where the plain measure went, and the details."""
+    found = verdict.statistic
+    if found is None:
+        return ""
+    said = []
+    if found.at_reference is not None and found.at_current is not None:
+        before, after = found.at_reference, found.at_current
+        said.append(f"{wording.number(before)} → {wording.number(after)}")
+    if found.detail:
+        said.append(found.detail)
+    if verdict.reason is Reason.LARGE_BUT_UNCERTAIN:
+        said.append("may be chance")
+    return ", ".join(said)
+
+
+def probability(verdict: Verdict) -> str:
+    """Write the adjusted p-value, or that chance plays no part."""
+    if verdict.statistic is None:
+        return ""
+    if verdict.p_adjusted is None:
+        return "exact"
+    p = verdict.p_adjusted
+    return "<0.0001" if p < 1e-4 else f"{p:.4f}"  # noqa: PLR2004 - four digits shown
+
+
+def table(assessment: Assessment, *, passing: bool = False) -> RenderableType:
+    """Draw the verdicts for a terminal, worst first; what passed is a number."""
+    shown = [
+        verdict
+        for verdict in ranked(assessment.verdicts)
+        if passing or verdict.status is not Status.PASS
+    ]
+    grid = Table(box=None, pad_edge=False, header_style="dim", expand=False)
+    grid.add_column("", no_wrap=True)
+    grid.add_column("column", no_wrap=True, overflow="ellipsis", max_width=24)
+    grid.add_column("check", no_wrap=True)
+    grid.add_column("value [95 % interval]")
+    grid.add_column("limit", justify="right")
+    grid.add_column("adj. p", justify="right")
+    grid.add_column("reference → window")
+    for verdict in shown:
+        grid.add_row(
+            Text(verdict.status.value, style=STYLES[verdict.status]),
+            Text(verdict.column or "(table)"),
+            Text(verdict.check),
+            Text(measured(verdict)),
+            Text(limit(verdict)),
+            Text(probability(verdict)),
+            Text(evidence(verdict)),
+        )
+    parts: list[RenderableType] = [Text(title(assessment), style="bold")]
+    parts += [Text(f"note: {note}", style="dim") for note in assessment.notes]
+    if shown:
+        parts.append(Padding(grid, (1, 0, 1, 0)))
+    parts.append(Text(summary(assessment), style=STYLES[assessment.status]))
+    return Group(*parts)
+
+
+def markdown(assessment: Assessment) -> str:
+    """Write the verdicts as Markdown, for a merge request."""
+    lines = [
+        f"### driftd: {assessment.status.value}",
+        "",
+        _cell(title(assessment)),
+        "",
+        (
+            "| status | column | check | value [95 % interval] | limit | adj. p "
+            "| reference → window |"
+        ),
+        "|---|---|---|---|---:|---:|---|",
+    ]
+    for verdict in ranked(assessment.verdicts):
+        if verdict.status is Status.PASS:
+            continue
+        cells = (
+            verdict.status.value,
+            verdict.column or "(table)",
+            verdict.check,
+            measured(verdict),
+            limit(verdict),
+            probability(verdict),
+            evidence(verdict),
+        )
+        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return "\n".join([*lines, "", summary(assessment), ""])
+
+
+def _cell(text: str) -> str:
+    """Keep a name from breaking out of its cell or becoming markup."""
+    kept = "".join(c if c.isprintable() else " " for c in text)
+    for mark in "\\|`*_<>[]":
+        kept = kept.replace(mark, "\\" + mark)
+    return kept
+
+
+def as_json(assessment: Assessment) -> str:
+    """Write an assessment as one JSON object; never NaN."""
+    return json.dumps(assessment.to_dict(), indent=2, allow_nan=False)
+
+
+def write(assessment: Assessment, style: Format) -> str:
+    """Write an assessment as text without colours."""
+    if style is Format.JSON:
+        return as_json(assessment) + "\n"
+    if style is Format.MARKDOWN:
+        return markdown(assessment)
+    console = Console(width=WIDTH, no_color=True, force_terminal=False)
+    with console.capture() as captured:
+        console.print(table(assessment))
+    return captured.get()

@@ -1,0 +1,173 @@
+"""What follows from a window's verdicts: moves of incidents, notices, a retraining.
+
+Pure: it looks at what is known, decides, and returns rows that are to be committed
+together with the verdicts. Who delivers them, and when, is another matter.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from checks.verdict import Verdict
+from monitor import notice, retraining
+from monitor.action import Delivery
+from monitor.incident import Cause, Incident, Move, Policy, advance, close
+from monitor.notice import Context, Group, Routing, Told
+from monitor.retraining import Retraining, RetrainPolicy
+from monitor.window import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """An action that a monitor tells its notices to."""
+
+    action: str
+    routing: Routing
+    told: Told | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """An action that a monitor asks for retraining."""
+
+    action: str
+    policy: RetrainPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that is known when a window has been judged.
+
+    `incidents` are the model's open ones in all its monitors, `past` its retrainings;
+    `data` says where the model's rows lie, for the pipeline that retrains on them.
+    """
+
+    model: str
+    monitor: str
+    model_version: str
+    reference_id: str | None
+    window: Window
+    incidents: tuple[Incident, ...]
+    listeners: tuple[Listener, ...]
+    trainers: tuple[Trainer, ...]
+    past: tuple[Retraining, ...]
+    links: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def own(self) -> tuple[Incident, ...]:
+        """The open incidents of this monitor."""
+        return tuple(i for i in self.incidents if i.key.monitor == self.monitor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is to be committed, and the sentences that tell of it."""
+
+    moves: tuple[Move, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    retrainings: tuple[Retraining, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+def follow(
+    situation: Situation,
+    verdicts: Sequence[Verdict],
+    *,
+    policy: Policy,
+    now: datetime,
+    new_id: Callable[[], str],
+) -> Outcome:
+    """Decide what follows from the verdicts of one window."""
+    moves = advance(
+        situation.own,
+        verdicts,
+        model=situation.model,
+        monitor=situation.monitor,
+        window=situation.window,
+        policy=policy,
+        now=now,
+        new_id=new_id,
+    )
+    return _told(situation, moves, now)
+
+
+def rotate(situation: Situation, *, now: datetime) -> Outcome:
+    """Decide what follows from a new model version: a new reference, a clean slate.
+
+    Every open incident of the monitor was about the old version and is closed; who
+    heard of it hears its end.
+    """
+    moves = [close(i, Cause.REFERENCE_ROTATED, now) for i in situation.own]
+    return _told(replace(situation, trainers=()), moves, now)
+
+
+def _told(situation: Situation, moves: Iterable[Move], now: datetime) -> Outcome:
+    moves = tuple(moves)
+    moved = {move.incident.id: move.incident for move in moves}
+    own = {incident.id: incident for incident in situation.own} | moved
+    elsewhere = [i for i in situation.incidents if i.id not in own]
+    asked, sent, said = _retrain(situation, [*own.values(), *elsewhere], now)
+    group = Group.of(situation.model, situation.monitor, own.values(), elsewhere)
+    context = Context(
+        model_version=situation.model_version,
+        window=situation.window,
+        reference_id=situation.reference_id,
+        retraining=" ".join(said) or None,
+        links=situation.links,
+    )
+    notices = [
+        notice.notify(
+            group,
+            listener.told,
+            action=listener.action,
+            routing=listener.routing,
+            context=context,
+            now=now,
+        )
+        for listener in situation.listeners
+    ]
+    return Outcome(
+        moves=moves,
+        deliveries=(*(n for n in notices if n is not None), *sent),
+        retrainings=asked,
+        said=said,
+    )
+
+
+def _retrain(
+    situation: Situation, incidents: Sequence[Incident], now: datetime
+) -> tuple[tuple[Retraining, ...], tuple[Delivery, ...], tuple[str, ...]]:
+    """Ask every trainer whether it is time; return requests and what was decided."""
+    asked: list[Retraining] = []
+    sent: list[Delivery] = []
+    said: list[str] = []
+    for trainer in situation.trainers:
+        past = [r for r in situation.past if r.action == trainer.action]
+        decision = retraining.reason_to_retrain(
+            incidents, [*past, *asked], now, trainer.policy
+        )
+        if decision.reason is not retraining.Reason.NOTHING_FIRING:
+            said.append(decision.sentence)
+        if not decision.retrain:
+            continue
+        wanted = retraining.request(
+            decision,
+            model=situation.model,
+            monitor=situation.monitor,
+            model_version=situation.model_version,
+            action=trainer.action,
+            window=situation.window,
+            now=now,
+        )
+        asked.append(wanted)
+        sent.append(
+            retraining.delivery(
+                wanted,
+                decision,
+                reference_id=situation.reference_id,
+                context={"data": dict(situation.data)},
+            )
+        )
+    return tuple(asked), tuple(sent), tuple(dict.fromkeys(said))

@@ -1,0 +1,1 @@
+"""Who is told, and what is started: one file a kind of action, none aware of others."""

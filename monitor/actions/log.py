@@ -1,0 +1,51 @@
+"""The log action: a notice as one structured event in the daemon's own log."""
+
+from typing import Literal
+
+import structlog
+
+from monitor import plugins
+from monitor.action import Delivery, Kind, Receipt
+from monitor.actions.base import ACTIONS
+from monitor.clock import Clock
+
+_COUNTS = ("n_firing", "n_muted", "n_resolved")
+
+
+@ACTIONS.register("log")
+class LogAction:
+    """Writes each notice into the log; nothing can be lost on the way, nor answered."""
+
+    type = "log"
+    idempotent = True
+    takes = Kind.NOTICE
+
+    class Options(plugins.Options):
+        """What a user may set."""
+
+        level: Literal["info", "warning", "error"] = "warning"
+
+    def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
+        """Take the name it has in the config; the log has a clock of its own."""
+        del clock
+        self.name = name
+        self._level = options.level
+        self._log = structlog.get_logger("driftd.notice")
+
+    def perform(self, delivery: Delivery) -> Receipt:
+        """Write the event."""
+        body = delivery.body
+        write = getattr(self._log, self._level)
+        write(
+            "notice",
+            action=self.name,
+            delivery=delivery.id,
+            model=delivery.model,
+            monitor=delivery.monitor,
+            reason=delivery.reason,
+            headline=body.get("headline"),
+            lines=body.get("lines"),
+            window=body.get("window"),
+            **{name: body[name] for name in _COUNTS if name in body},
+        )
+        return Receipt(detail="written to the log")

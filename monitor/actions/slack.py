@@ -1,0 +1,248 @@
+"""The Slack action: a notice as a message, by incoming webhook or by a bot."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import Any, NoReturn, Self
+
+from pydantic import Field, SecretStr, model_validator
+from slack_sdk import WebClient, WebhookClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from monitor import plugins
+from monitor.action import Delivery, Kind, Receipt
+from monitor.actions.base import ACTIONS
+from monitor.clock import Clock
+from monitor.errors import ActionError
+from monitor.problems import mistake
+from monitor.slack_message import fallback, message, reply
+from monitor.webhooks import retry_after
+
+_LATER = frozenset(
+    {"ratelimited", "rate_limited", "service_unavailable", "request_timeout"}
+)
+_UNKNOWN = frozenset({"internal_error", "fatal_error"})
+_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
+_EVENT = "driftd_notice"
+_LONGEST_CODE = 60
+
+# The SDK would write addresses and messages into the log, secrets among them.
+_SILENT = logging.getLogger("monitor.actions.slack.sdk")
+_SILENT.setLevel(logging.CRITICAL + 1)
+
+
+@ACTIONS.register("slack")
+class SlackAction:
+    """Tells people in a channel; with a token, news of an incident goes to its thread.
+
+    An incoming webhook tells nobody where its message went, so there each notice is a
+    message of its own.
+    """
+
+    type = "slack"
+    idempotent = False
+    takes = Kind.NOTICE
+
+    class Options(plugins.Options):
+        """What a user may set: `webhook_url`, or `token` and `channel`."""
+
+        webhook_url: SecretStr | None = None
+        token: SecretStr | None = None
+        channel: str | None = None
+        base_url: str = "https://slack.com/api/"
+        timeout: int = Field(default=15, ge=1, le=60)
+
+        @model_validator(mode="after")
+        def _one_way(self) -> Self:
+            if (self.webhook_url is None) is (self.token is None):
+                text = "a message goes by webhook_url or with a token"
+                raise mistake(text, "set webhook_url, or token and channel.")
+            if (self.token is None) is not (self.channel is None):
+                text = "a token needs a channel, and a webhook_url has its own"
+                raise mistake(text, "set token and channel together.")
+            hook = self.webhook_url and self.webhook_url.get_secret_value()
+            for url in (hook, self.base_url):
+                if url and not url.startswith(("https://", "http://")):
+                    text = "this is no address of Slack"
+                    raise mistake(text, "write https://hooks.slack.com/services/….")
+            return self
+
+    def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
+        """Take the name it has in the config; the clock reads Slack's dates."""
+        self.name = name
+        self._options = options
+        self._clock = clock
+
+    def perform(self, delivery: Delivery) -> Receipt:
+        """Tell it once."""
+        try:
+            if self._options.token is not None:
+                return self._with_token(delivery, self._options.token)
+            return self._by_webhook(delivery)
+        except SlackApiError as error:
+            self._refuse(error)
+        except (SlackClientError, ValueError) as error:
+            msg = f"Slack: no request can be made ({type(error).__name__})"
+            raise ActionError(msg, permanent=True) from None
+        except (OSError, HTTPException) as error:
+            reason = type(getattr(error, "reason", error)).__name__
+            sent = "Refused" not in reason and "gaierror" not in reason
+            msg = f"Slack gave no answer ({reason})"
+            raise ActionError(msg, permanent=False, ambiguous=sent) from None
+
+    def _by_webhook(self, delivery: Delivery) -> Receipt:
+        url = self._options.webhook_url
+        client = WebhookClient(
+            url.get_secret_value() if url else "",
+            timeout=self._options.timeout,
+            retry_handlers=[],
+            logger=_SILENT,
+        )
+        blocks = message(delivery.body)
+        answer = client.send(text=fallback(delivery.body), blocks=blocks)
+        if answer.status_code != HTTPStatus.OK:
+            self._refuse_status(answer.status_code, answer.headers, answer.body)
+        if answer.body.lstrip().startswith("<"):
+            msg = "the webhook's address answers with a page, not as Slack does"
+            raise ActionError(msg, permanent=True)
+        return Receipt(detail="Slack took the message")
+
+    def _with_token(self, delivery: Delivery, token: SecretStr) -> Receipt:
+        client = WebClient(
+            token=token.get_secret_value(),
+            base_url=self._options.base_url,
+            timeout=self._options.timeout,
+            retry_handlers=[],
+            logger=_SILENT,
+        )
+        place = delivery.memory.get("channel"), delivery.memory.get("ts")
+        if all(isinstance(part, str) for part in place):
+            receipt = self._in_thread(client, delivery, str(place[0]), str(place[1]))
+            if receipt is not None:
+                return receipt
+        told = self._found(client, delivery) or client.chat_postMessage(
+            channel=self._options.channel or "",
+            text=fallback(delivery.body),
+            blocks=message(delivery.body),
+            metadata=_metadata(delivery),
+            unfurl_links=False,
+        )
+        where = {"channel": str(told["channel"]), "ts": str(told["ts"])}
+        return Receipt(
+            remote_id=where["ts"], detail="Slack took the message", memory=where
+        )
+
+    def _in_thread(
+        self, client: WebClient, delivery: Delivery, channel: str, ts: str
+    ) -> Receipt | None:
+        """Bring the first message up to date and say in its thread what is new.
+
+        None when the message is gone, so that a new one must be written.
+        """
+        try:
+            client.chat_update(
+                channel=channel,
+                ts=ts,
+                text=fallback(delivery.body),
+                blocks=message(delivery.body),
+            )
+            told = client.chat_postMessage(
+                channel=channel,
+                thread_ts=ts,
+                reply_broadcast=delivery.reason == "changed",
+                text=fallback(delivery.body),
+                blocks=reply(delivery.body),
+                metadata=_metadata(delivery),
+                unfurl_links=False,
+            )
+        except SlackApiError as error:
+            if _code(error) in _GONE:
+                return None
+            raise
+        return Receipt(
+            remote_id=str(told["ts"]),
+            detail="Slack took the news into the thread",
+            memory={"channel": channel, "ts": ts},
+        )
+
+    def _found(self, client: WebClient, delivery: Delivery) -> Mapping[str, Any] | None:
+        """Look whether an attempt whose answer was lost has left its message."""
+        if delivery.attempt <= 1 and not delivery.interrupted:
+            return None
+        channel = self._options.channel or ""
+        try:
+            history = client.conversations_history(
+                channel=channel, include_all_metadata=True, limit=100
+            )
+        except SlackApiError as error:
+            if _code(error) in _LATER:
+                raise
+            return None  # the right to read the channel is not everyone's to give
+        for said in history.get("messages") or ():
+            payload = (said.get("metadata") or {}).get("event_payload") or {}
+            if payload.get("id") == delivery.id:
+                return {"channel": channel, "ts": said["ts"]}
+        return None
+
+    def _refuse(self, error: SlackApiError) -> NoReturn:
+        code = _code(error)
+        response = error.response
+        status = int(getattr(response, "status_code", HTTPStatus.OK))
+        headers = dict(getattr(response, "headers", {}))
+        if status != HTTPStatus.OK and code not in _LATER:
+            self._refuse_status(status, headers, code)
+        msg = f"Slack answered {code}"
+        if code in _LATER:
+            wait = self._wait(headers)
+            raise ActionError(msg, permanent=False, retry_after=wait)
+        if code in _UNKNOWN:
+            raise ActionError(msg, permanent=False, ambiguous=True)
+        msg += _fix(code)
+        raise ActionError(msg, permanent=True)
+
+    def _refuse_status(
+        self, status: int, headers: Mapping[str, str], said: str
+    ) -> NoReturn:
+        msg = f"Slack answered {status}" + (f": {said}" if _is_word(said) else "")
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = self._wait(headers)
+            raise ActionError(msg, permanent=False, retry_after=wait)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            wait = self._wait(headers)
+            raise ActionError(msg, permanent=False, retry_after=wait, ambiguous=True)
+        msg += _fix(said)
+        raise ActionError(msg, permanent=True)
+
+    def _wait(self, headers: Mapping[str, str]) -> float | None:
+        lower = {name.lower(): value for name, value in headers.items()}
+        return retry_after(lower.get("retry-after"), self._clock.now())
+
+
+def _metadata(delivery: Delivery) -> dict[str, Any]:
+    return {"event_type": _EVENT, "event_payload": {"id": delivery.id}}
+
+
+def _code(error: SlackApiError) -> str:
+    """Return Slack's word for what is wrong, and nothing that it may have quoted."""
+    said = error.response.get("error") if error.response else None
+    word = str(said or "")
+    return word if _is_word(word) else "what is no answer of Slack's"
+
+
+def _is_word(said: str) -> bool:
+    return len(said) <= _LONGEST_CODE and said.replace("_", "").isalnum()
+
+
+def _fix(code: str) -> str:
+    fixes = {
+        "channel_not_found": ". Fix: correct the channel, or invite the bot to it",
+        "not_in_channel": ". Fix: invite the bot to the channel",
+        "invalid_auth": ". Fix: set a valid token",
+        "not_authed": ". Fix: set a valid token",
+        "token_revoked": ". Fix: set a new token",
+        "missing_scope": ". Fix: give the bot the scope chat:write",
+        "no_service": ". Fix: make a new incoming webhook",
+        "invalid_token": ". Fix: make a new incoming webhook",
+    }
+    return fixes.get(code, "")

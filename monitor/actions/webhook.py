@@ -1,0 +1,39 @@
+"""The webhook action: a notice as signed JSON for any receiver."""
+
+from monitor.action import Delivery, Kind, Receipt
+from monitor.actions.base import ACTIONS
+from monitor.clock import Clock
+from monitor.webhooks import Receiver, Request, send
+from monitor.window import rfc3339
+
+
+@ACTIONS.register("webhook")
+class WebhookAction:
+    """Posts each notice; a repeat carries the same `webhook-id` and the same body."""
+
+    type = "webhook"
+    takes = Kind.NOTICE
+
+    class Options(Receiver):
+        """What a user may set."""
+
+        idempotent: bool = True
+        """Whether the receiver takes two requests of one `webhook-id` for one."""
+
+    def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
+        """Take the name it has in the config; the clock dates the signatures."""
+        self.name = name
+        self.idempotent = options.idempotent
+        self._options = options
+        self._clock = clock
+
+    def perform(self, delivery: Delivery) -> Receipt:
+        """Post the notice once."""
+        body = {
+            **delivery.body,
+            "type": f"driftd.notice.{delivery.reason}",
+            "timestamp": rfc3339(delivery.created),
+        }
+        request = Request.of(delivery.id, body)
+        answer = send(self._options, request, self._clock.now())
+        return Receipt(detail=f"{self._options.place} answered {answer.status}")

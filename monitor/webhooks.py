@@ -1,0 +1,244 @@
+"""Requests as Standard Webhooks has them: signed, sent once, and the answer judged.
+
+https://github.com/standard-webhooks/standard-webhooks, specification 1.0.0. Retrying is
+the deliverer's work; here each answer is told as permanent, worth a retry, or unknown.
+"""
+
+import base64
+import binascii
+import email.utils
+import hashlib
+import hmac
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NoReturn, Self
+
+import httpx
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+
+from monitor.errors import ActionError
+from monitor.plugins import Options
+from monitor.problems import mistake
+
+_PREFIX = "whsec_"
+_SHORTEST_SECRET = 24
+_LONGEST_ANSWER = 65_536
+
+_RETRYABLE = frozenset({408, 409, 425, 429})
+_MAYBE_DONE = frozenset({408, 500, 502, 504})
+"""Answers that a gateway gives although the receiver may have done the work."""
+
+
+def _secrets(written: object) -> object:
+    """Take one secret, a list, or several parted by white space."""
+    if isinstance(written, SecretStr):
+        return (written,)
+    if isinstance(written, str):
+        return tuple(written.split())
+    if isinstance(written, list | tuple):
+        return tuple(p for part in written for p in _parts(part))
+    return written
+
+
+def _parts(written: object) -> list[object]:
+    return list(written.split()) if isinstance(written, str) else [written]
+
+
+class Receiver(Options):
+    """Where requests go, and how the receiver knows that they are ours."""
+
+    url: str = Field(repr=False)
+    secret: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = ()
+    """`whsec_` and base64; several while one replaces another."""
+    bearer: SecretStr | None = None
+    """A token for the header Authorization."""
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    timeout: float = Field(default=15.0, gt=0, le=60, allow_inf_nan=False)
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: str) -> str:
+        where = _host(url)
+        if where is None:
+            message = "this is not the URL of a receiver"
+            raise mistake(message, "write http:// or https://, a host and a path.")
+        if httpx.URL(url).userinfo:
+            message = "a user or password stands in the URL"
+            raise mistake(message, "use `secret`, `bearer` or a header.")
+        return url
+
+    @field_validator("secret")
+    @classmethod
+    def _is_key(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in secrets:
+            key(secret)
+        return secrets
+
+    @property
+    def place(self) -> str:
+        """Where it is, without what a URL may hold of secrets."""
+        return _host(self.url) or "nowhere"
+
+
+def _host(url: str) -> str | None:
+    """Return scheme, host and port of an HTTP URL, or None when it is none."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        return None
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"{parsed.scheme}://{parsed.host}{port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a receiver said when it took a request."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+    def json(self) -> Mapping[str, Any]:
+        """Return the body where it is a JSON object, and nothing where not."""
+        try:
+            told = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request that is the same at each attempt, but for the time it is signed at."""
+
+    id: str
+    body: bytes
+
+    @classmethod
+    def of(cls, request_id: str, body: Mapping[str, Any]) -> Self:
+        """Write the body: the same content always gives the same bytes."""
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return cls(id=request_id, body=text.encode("ascii"))
+
+    def headers(
+        self, secrets: Sequence[SecretStr], attempted: datetime
+    ) -> dict[str, str]:
+        """Return the Standard Webhooks headers, with one signature for each secret."""
+        stamp = str(math.floor(attempted.timestamp()))
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "driftd",
+            "webhook-id": self.id,
+            "webhook-timestamp": stamp,
+        }
+        if secrets:
+            signed = b".".join((self.id.encode(), stamp.encode(), self.body))
+            headers["webhook-signature"] = " ".join(
+                "v1," + base64.b64encode(_hmac(secret, signed)).decode()
+                for secret in secrets
+            )
+        return headers
+
+
+def key(secret: SecretStr) -> bytes:
+    """Return the bytes that a secret stands for; a mistake where it stands for none."""
+    text = secret.get_secret_value().strip().removeprefix(_PREFIX)
+    try:
+        found = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        found = b""
+    if len(found) < _SHORTEST_SECRET:
+        message = f"this is no secret of {_SHORTEST_SECRET} bytes or more in base64"
+        raise mistake(message, "make one: echo whsec_$(openssl rand -base64 32)")
+    return found
+
+
+def send(receiver: Receiver, request: Request, now: datetime) -> Answer:
+    """Send a request once and return the answer of a receiver that took it.
+
+    Redirects are not followed and the environment's proxies not used. Raises
+    ActionError, which names the receiver's host and nothing else of its URL.
+    """
+    headers = {**receiver.headers, **request.headers(receiver.secret, now)}
+    if receiver.bearer is not None:
+        headers["authorization"] = f"Bearer {receiver.bearer.get_secret_value()}"
+    try:
+        with (
+            httpx.Client(trust_env=False, timeout=receiver.timeout) as client,
+            client.stream(
+                "POST", receiver.url, content=request.body, headers=headers
+            ) as response,
+        ):
+            body = _beginning(response)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        msg = f"{receiver.place} cannot be reached ({type(error).__name__})"
+        raise ActionError(msg, permanent=False) from None
+    except httpx.TransportError as error:
+        msg = f"{receiver.place} gave no answer ({type(error).__name__})"
+        raise ActionError(msg, permanent=False, ambiguous=True) from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        msg = f"{receiver.place}: no request can be made ({type(error).__name__})"
+        raise ActionError(msg, permanent=True) from None
+    if not response.is_success:
+        _refuse(receiver.place, response, now)
+    return Answer(status=response.status_code, body=body)
+
+
+def _beginning(response: httpx.Response) -> bytes:
+    """Read what is worth reading of an answer; its status counts in any case."""
+    found = b""
+    try:
+        for part in response.iter_bytes():
+            found += part
+            if len(found) > _LONGEST_ANSWER:
+                break
+    except httpx.HTTPError:
+        return b""
+    return found[:_LONGEST_ANSWER]
+
+
+def _refuse(place: str, response: httpx.Response, now: datetime) -> NoReturn:
+    status = response.status_code
+    msg = f"{place} answered {status} {response.reason_phrase}".rstrip()
+    if response.is_redirect or httpx.codes.is_redirect(status):
+        msg += ", a redirect, and those are not followed. Fix: set the final URL"
+        raise ActionError(msg, permanent=True)
+    if httpx.codes.is_server_error(status) or status in _RETRYABLE:
+        raise ActionError(
+            msg,
+            permanent=False,
+            retry_after=retry_after(response.headers.get("retry-after"), now),
+            ambiguous=status in _MAYBE_DONE,
+        )
+    if status == httpx.codes.GONE:
+        msg += ": the receiver wants no more of these"
+    raise ActionError(msg, permanent=True)
+
+
+def retry_after(written: str | None, now: datetime) -> float | None:
+    """Read a Retry-After header, seconds or a date, as seconds from now.
+
+    >>> now = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+    >>> retry_after("3", now), retry_after("Sat, 21 Nov 2026 12:01:00 GMT", now)
+    (3.0, 60.0)
+    >>> retry_after("soon", now) is None
+    True
+    """
+    if not written:
+        return None
+    if written.strip().isdecimal():
+        return float(written[:12])
+    try:
+        until = email.utils.parsedate_to_datetime(written)
+    except ValueError:
+        return None
+    until = until.replace(tzinfo=until.tzinfo or UTC)
+    return max(0.0, (until - now) / timedelta(seconds=1))
+
+
+def _hmac(secret: SecretStr, content: bytes) -> bytes:
+    return hmac.new(key(secret), content, hashlib.sha256).digest()

@@ -4,8 +4,9 @@ Counts are integers and sums are exact (`checks.exact`), so `merge` is associati
 commutative to the byte: days merge into months, and no raw row is read again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Self
 
 import numpy as np
@@ -287,3 +288,8 @@ def _error_histogram(absolute: Floats) -> Ints:
 
 
 Outcomes = BinaryOutcomes | RegressionOutcomes
+
+
+def merge_all(parts: Iterable[Outcomes]) -> Outcomes:
+    """Merge one or more outcomes of one kind; raises ProfileError for two kinds."""
+    return reduce(additive.merge, parts)

@@ -1,7 +1,9 @@
 """What a check measured, with how sure it is."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from checks.interval import Z, normal_tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +43,28 @@ class Statistic:
         if self.p_value is not None and not 0.0 <= self.p_value <= 1.0:
             msg = f"p_value is {self.p_value}: a probability lies in [0, 1]"
             raise ValueError(msg)
+
+    def widened(self, effect: float) -> "Statistic":
+        """Return the statistic as it is when rows are not independent.
+
+        `effect` is the design effect, the factor on the variance: both arms of the
+        interval grow by its root, and the p-value becomes the normal tail of the
+        distance from zero in units of the widened arm.
+
+        >>> found = Statistic(
+        ...     value=0.3, low=0.1, high=0.5, p_value=0.002, n_reference=9, n_current=9
+        ... )
+        >>> wide = found.widened(4.0)
+        >>> round(wide.low, 3), round(wide.high, 3), round(wide.p_value, 3)
+        (-0.1, 0.7, 0.071)
+        """
+        below, above = self.value - self.low, self.high - self.value
+        if effect <= 1.0 or below <= 0.0:
+            return self
+        root = math.sqrt(effect)
+        return replace(
+            self,
+            low=self.value - below * root,
+            high=self.value + above * root,
+            p_value=normal_tail(Z * self.value / (below * root)),
+        )

@@ -43,6 +43,7 @@ class Evidence:
     `pairs` is None where no recomputed features are configured; an empty mapping
     means that nothing could be joined. The outcomes are None where no labels are
     configured. Each `*_cause` says in that case, or where reading failed, why.
+    `outcome_effects` are the design effects of the metrics, by check.
     """
 
     profile: Profile
@@ -50,6 +51,7 @@ class Evidence:
     pairs_cause: str = "no recomputed features are configured"
     reference_outcomes: Outcomes | None = None
     outcomes: Outcomes | None = None
+    outcome_effects: Mapping[str, float] = field(default_factory=dict)
     outcomes_cause: str = "no labels have come yet"
 
 
@@ -232,7 +234,8 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
         case Subject.OUTCOMES:
             if evidence.outcomes is None or evidence.reference_outcomes is None:
                 raise Unmeasurable(evidence.outcomes_cause)
-            return measure(evidence.reference_outcomes, evidence.outcomes, **options)
+            found = measure(evidence.reference_outcomes, evidence.outcomes, **options)
+            return found.widened(evidence.outcome_effects.get(entry.check.name, 1.0))
 
 
 def _column(entry: Entry, reference: Reference, profile: Profile) -> Statistic:

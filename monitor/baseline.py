@@ -1,6 +1,8 @@
 """The baseline: a model version's reference data, reduced once and then frozen."""
 
 import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
@@ -14,14 +16,17 @@ from pyarrow import ipc
 from checks import codec
 from checks.bins import Ints
 from checks.classes import Classes
-from checks.errors import ProfileError, Unmeasurable
-from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
+from checks.errors import ChecksError
+from checks.interval import Z
+from checks.metric import metrics
+from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_all
 from checks.profile import Bins
-from checks.reference import Reference
+from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Task
 from checks.sample import Sample
 from checks.schema import Role, Schema
 from monitor.errors import SourceError
+from monitor.labels import OutcomeColumns, read_outcomes
 
 KEPT_ROWS = 5_000
 """Rows of a reference, and of a window, that are kept as evidence."""
@@ -29,10 +34,15 @@ KEPT_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Baseline:
-    """A frozen reference with its outcomes (None without labels) and a row sample."""
+    """A frozen reference with its outcomes (None without labels) and a row sample.
+
+    `outcome_effects` says by which factor serial correlation inflates the variance of
+    each metric, measured between the reference's own stretches of time.
+    """
 
     reference: Reference
     outcomes: Outcomes | None
+    outcome_effects: Mapping[str, float]
     outcomes_cause: str
     sample: pa.Table
 
@@ -49,6 +59,7 @@ class Baseline:
             "reference": self.reference.to_bytes().hex(),
             "outcomes": outcomes.hex(),
             "task": "binary" if binary else "regression",
+            "outcome_effects": dict(self.outcome_effects),
             "outcomes_cause": self.outcomes_cause,
             "sample": write_table(self.sample).hex(),
         }
@@ -63,12 +74,20 @@ class Baseline:
         return cls(
             reference=Reference.from_bytes(bytes.fromhex(header["reference"])),
             outcomes=kind.from_bytes(outcomes) if outcomes else None,
+            outcome_effects=header["outcome_effects"],
             outcomes_cause=header["outcomes_cause"],
             sample=read_table(bytes.fromhex(header["sample"])),
         )
 
 
-def build(table: pa.Table, schema: Schema, task: Task, length: timedelta) -> Baseline:
+def build(
+    table: pa.Table,
+    schema: Schema,
+    task: Task,
+    *,
+    length: timedelta,
+    classes: Classes | None = None,
+) -> Baseline:
     """Reduce the reference's rows, in stretches of a window's `length`.
 
     Raises SourceError when there are no rows, or none of the watched columns.
@@ -82,7 +101,7 @@ def build(table: pa.Table, schema: Schema, task: Task, length: timedelta) -> Bas
         msg = f"the reference has none of the watched columns ({named})"
         raise SourceError(msg, permanent=True)
     stretches = _stretches(table, schema.first(Role.TIMESTAMP), length)
-    outcomes, cause = _outcomes(table, schema, task)
+    outcomes, effects, cause = _outcomes(stretches, schema, task, classes or Classes())
     return Baseline(
         reference=Reference.of(
             bins,
@@ -90,6 +109,7 @@ def build(table: pa.Table, schema: Schema, task: Task, length: timedelta) -> Bas
             timed=len(stretches) > 1,
         ),
         outcomes=outcomes,
+        outcome_effects=effects,
         outcomes_cause=cause,
         sample=Sample.of(table, KEPT_ROWS, schema.first(Role.ID)).table,
     )
@@ -120,40 +140,53 @@ def _stretches(
 
 
 def _outcomes(
-    table: pa.Table, schema: Schema, task: Task
-) -> tuple[Outcomes | None, str]:
-    """Summarise the reference's own performance, or say why it cannot be."""
+    stretches: Sequence[pa.Table], schema: Schema, task: Task, classes: Classes
+) -> tuple[Outcomes | None, dict[str, float], str]:
+    """Summarise the reference's own performance, or say why it cannot be.
+
+    Also returns by how much each metric varies more between stretches of time than
+    its interval for independent rows allows: the mean square of the stretches'
+    distances from the whole, in standard errors.
+    """
     label = schema.first(Role.LABEL)
     if task is Task.NONE or label is None:
-        return None, "no labels are configured"
-    if label not in table.column_names:
-        return None, f"the reference has no label column {label!r}"
+        return None, {}, "no labels are configured"
     try:
-        return outcomes_of(table, schema, task), ""
-    except (Unmeasurable, ProfileError) as error:
-        return None, f"the reference's performance cannot be measured: {error}"
+        found = [
+            read_outcomes(
+                stretch, columns=outcome_columns(schema), task=task, classes=classes
+            )
+            for stretch in stretches
+        ]
+    except (SourceError, ChecksError) as error:
+        return None, {}, f"the reference's performance cannot be measured: {error}"
+    total = merge_all(found)
+    return total, _metric_effects(total, found), ""
 
 
-def outcomes_of(table: pa.Table, schema: Schema, task: Task) -> Outcomes:
-    """Summarise predictions beside their labels, both columns of one table.
-
-    Raises ProfileError when a column is no class, score or number.
-    """
-    found = {
-        role: table.column(name)
-        for role in (Role.LABEL, Role.PREDICTION, Role.SCORE)
-        if (name := schema.first(role)) is not None and name in table.column_names
+def _metric_effects(total: Outcomes, parts: Sequence[Outcomes]) -> dict[str, float]:
+    whole = metrics(total)
+    squares: dict[str, list[float]] = {name: [] for name in whole}
+    for part in parts:
+        for name, found in metrics(part).items():
+            error = (found.high - found.low) / (2 * Z)
+            if name in whole and error > 0:
+                squares[name].append(((found.value - whole[name].value) / error) ** 2)
+    return {
+        name: max(1.0, math.fsum(found) / (len(found) - 1))
+        for name, found in squares.items()
+        if len(found) >= MIN_BLOCKS
     }
-    if task is Task.REGRESSION:
-        if Role.PREDICTION not in found:
-            msg = "there is no prediction column"
-            raise ProfileError(msg)
-        return RegressionOutcomes.of(found[Role.LABEL], found[Role.PREDICTION])
-    return BinaryOutcomes.of(
-        found[Role.LABEL],
-        found.get(Role.PREDICTION),
-        found.get(Role.SCORE),
-        classes=Classes(),
+
+
+def outcome_columns(schema: Schema, labelled_at: str | None = None) -> OutcomeColumns:
+    """Name the columns that a join of labels reads; an id of "" where none is."""
+    return OutcomeColumns(
+        id=schema.first(Role.ID) or "",
+        label=schema.first(Role.LABEL) or "",
+        prediction=schema.first(Role.PREDICTION),
+        score=schema.first(Role.SCORE),
+        labelled_at=labelled_at,
     )
 
 

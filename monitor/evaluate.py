@@ -19,11 +19,11 @@ from checks.registry import Subject
 from checks.schema import Role
 from checks.suite import Entry, Evidence, Wish, Wishes, evaluate, plan
 from checks.verdict import Status, Verdict
-from monitor.baseline import KEPT_ROWS, Baseline, outcomes_of
+from monitor.baseline import KEPT_ROWS, Baseline, outcome_columns
 from monitor.config import Model, Monitor
 from monitor.engines.base import Engine, Rows
 from monitor.errors import SourceError
-from monitor.labels import join_pairs, label_predictions
+from monitor.labels import LabelJoin, join_outcomes, join_pairs
 from monitor.window import Window, rfc3339
 
 
@@ -122,11 +122,16 @@ class Assessment:
         }
 
 
+FIGURES = (
+    *("value", "low", "high", "p_value", "n_reference", "n_current"),
+    *("at_reference", "at_current", "hidden"),
+)
+"""What a verdict tells of its statistic."""
+
+
 def verdict_dict(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict in its JSON form; what was not measured is null."""
     found = verdict.statistic
-    figures = ("value", "low", "high", "p_value", "n_reference", "n_current")
-    figures += ("at_reference", "at_current", "hidden")
     return {
         "check": verdict.check,
         "family": verdict.family.value,
@@ -135,7 +140,7 @@ def verdict_dict(verdict: Verdict) -> dict[str, Any]:
         "status": verdict.status.value,
         "reason": verdict.reason.value,
         "cause": verdict.cause,
-        **{name: getattr(found, name) if found else None for name in figures},
+        **{name: getattr(found, name) if found else None for name in FIGURES},
         "p_adjusted": verdict.p_adjusted,
         "threshold": verdict.threshold,
         "detail": found.detail if found else "",
@@ -221,7 +226,11 @@ def _pairs(watch: Watch, window: Window, feeds: Feeds) -> dict[str, Any]:
         served = whole(feeds.predictions, window, [key, *names])
         recomputed = whole(feeds.recomputed, window, [key, *names])
         _, pairs = join_pairs(
-            served, recomputed, section.table, tolerance=section.recomputed.tolerance
+            served,
+            recomputed,
+            id=key,
+            features=section.table.with_role(Role.FEATURE),
+            tolerance=section.recomputed.tolerance,
         )
     except (SourceError, ChecksError, pa.ArrowException) as error:
         return {"pairs": {}, "pairs_cause": f"recomputed features: {error}"}
@@ -238,34 +247,40 @@ def _outcomes(
         found = labelled(watch.section, window, feeds, as_of)
     except (SourceError, ChecksError, pa.ArrowException) as error:
         return {"outcomes_cause": f"labels: {error}"}
-    if found is None or found.labelled == 0:
+    if found is None or found.outcomes.labelled == 0:
         return {}
-    return {"outcomes": found}
+    return {
+        "outcomes": found.outcomes,
+        "outcome_effects": baseline.outcome_effects,
+    }
 
 
 def labelled(
     section: Model, window: Window, feeds: Feeds, as_of: datetime
-) -> Outcomes | None:
+) -> LabelJoin | None:
     """Summarise a window's predictions beside the labels known at `as_of`.
 
     None where no labels are configured. Raises SourceError, or ChecksError when the
     columns cannot be what the task takes.
     """
-    schema = section.table
-    key, label = schema.first(Role.ID), schema.first(Role.LABEL)
-    if feeds.labels is None or section.labels is None or key is None or label is None:
+    if feeds.labels is None or section.labels is None:
         return None
     known = section.labels.timestamp
-    wanted = [key, *(schema.first(r) for r in (Role.PREDICTION, Role.SCORE))]
+    columns = outcome_columns(section.table, known)
+    wanted = [columns.id, columns.prediction, columns.score]
     predictions = whole(feeds.predictions, window, [n for n in wanted if n])
     # A label becomes known after its prediction was made, never before.
-    since = Window(window.start, max(as_of, window.start + _MOMENT))
-    columns = [key, label] if known is None else [key, label, known]
-    labels = whole(feeds.labels, since if known else None, columns)
-    joined = label_predictions(
-        predictions, labels, key=key, label=label, known=known, as_of=as_of
+    since = Window(window.start, max(as_of, window.start) + _MOMENT)
+    names = [columns.id, columns.label, *([known] if known else [])]
+    labels = whole(feeds.labels, since if known else None, names)
+    return join_outcomes(
+        predictions,
+        labels,
+        columns=columns,
+        task=section.task,
+        as_of=as_of,
+        classes=section.classes,
     )
-    return outcomes_of(joined, schema, section.task)
 
 
 _MOMENT = timedelta(microseconds=1)

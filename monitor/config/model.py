@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from checks.classes import Classes
 from checks.correction import Correction
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
@@ -158,7 +159,9 @@ class CheckChoice(Node):
 
     on: bool = True
     threshold: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    warn: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     columns: tuple[str, ...] | None = None
+    min_rows: int | None = Field(default=None, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -168,9 +171,13 @@ class CheckChoice(Node):
             return {"on": written is not False}
         if not isinstance(written, Mapping):
             return written
-        own = {k: v for k, v in written.items() if k in ("threshold", "columns")}
+        own = {k: v for k, v in written.items() if k in _OWN_KEYS}
         rest = {k: _resolved(v) for k, v in written.items() if k not in own}
         return {**own, "options": rest}
+
+
+_OWN_KEYS = ("threshold", "warn", "columns", "min_rows")
+"""What every check has; all other keys are the check's own options."""
 
 
 def _resolved(value: object) -> object:
@@ -274,6 +281,8 @@ class Model(Node):
     """A watched model: its columns, data, and monitors."""
 
     task: Task = Task.NONE
+    positive: str | int | bool | None = None
+    """The positive class, where the labels are not true and false or 1 and 0."""
     version: Annotated[Version, _VERSION_SCHEMA] = Version(value="1")
     columns: dict[str, ColumnSection] = Field(min_length=1)
     reference: PluginSection
@@ -292,6 +301,11 @@ class Model(Node):
             Column(name=name, kind=column.kind, role=column.role)
             for name, column in self.columns.items()
         )
+
+    @property
+    def classes(self) -> Classes:
+        """The names of a classifier's two classes."""
+        return Classes() if self.positive is None else Classes(positive=self.positive)
 
     def sources(self) -> Iterator[tuple[tuple[str, ...], Plugin]]:
         """Walk over the sources with the path to each."""

@@ -38,6 +38,23 @@ class State(StrEnum):
             State.UNKNOWN,
         )
 
+    @property
+    def step(self) -> int:
+        """How far along it is: a retraining only ever moves to a higher step."""
+        return _STEPS[self]
+
+
+_STEPS = {
+    State.REQUESTED: 0,
+    State.UNKNOWN: 1,
+    State.ACCEPTED: 2,
+    State.RUNNING: 3,
+    State.SUCCEEDED: 4,
+    State.FAILED: 4,
+    State.PROMOTED: 5,
+    State.REFUSED: 5,
+}
+
 
 class Reason(StrEnum):
     """What came of the question whether to retrain."""
@@ -257,7 +274,13 @@ def moved(
     remote_id: str | None = None,
     detail: str = "",
 ) -> Retraining:
-    """Return the retraining one step on, with the target's own id once it is known."""
+    """Return the retraining one step on; the very same for a step already behind it.
+
+    Answers come late and out of order: a word of an earlier step, or a second end,
+    changes nothing. The target's own id is kept once it is known.
+    """
+    if state.step <= retraining.state.step:
+        return retraining
     return replace(
         retraining,
         state=state,
@@ -265,3 +288,20 @@ def moved(
         remote_id=remote_id or retraining.remote_id,
         detail=detail,
     )
+
+
+def promoted(
+    past: Iterable[Retraining], version: str, now: datetime
+) -> list[Retraining]:
+    """Return the retrainings that a new model version brings to their end.
+
+    All that may have led to it do: a pipeline that never reports back is known by
+    its fruit. A request that no pipeline has taken yet has led to nothing.
+    """
+    detail = f"model version {version} seen"
+    return [
+        moved(one, State.PROMOTED, now, detail=detail)
+        for one in past
+        if State.REQUESTED.step < one.state.step <= State.SUCCEEDED.step
+        and one.state is not State.FAILED
+    ]

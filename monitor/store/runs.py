@@ -1,0 +1,123 @@
+"""The SQL of runs: windows that were evaluated, with profiles, samples and verdicts."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, and_, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from checks.verdict import Verdict
+from monitor.store import rows
+from monitor.store.records import Run, RunRecord
+from monitor.store.tables import profile, run, sample, verdict
+from monitor.window import Window
+
+
+class AlreadyRunError(Exception):
+    """Another writer has evaluated the window: its answer stands."""
+
+
+def add(connection: Connection, record: RunRecord) -> None:
+    """Insert a run with its profile, sample and verdicts.
+
+    Raises AlreadyRunError when the window has its run.
+    """
+    try:
+        made = connection.execute(insert(run).values(rows.run_row(record.run)))
+    except IntegrityError as error:
+        raise AlreadyRunError from error
+    (seq,) = made.inserted_primary_key or (None,)
+    for table, content in ((profile, record.profile), (sample, record.sample)):
+        if content is not None:
+            connection.execute(insert(table).values(run=seq, content=content))
+    judged = [
+        {"run": seq, "position": position, **rows.verdict_row(one)}
+        for position, one in enumerate(record.run.verdicts)
+    ]
+    if judged:
+        connection.execute(insert(verdict), judged)
+
+
+def starts(connection: Connection, model: str, monitor: str) -> set[datetime]:
+    """Return the starts of all windows that have their run."""
+    found = select(run.c.window_start).where(
+        run.c.model == model, run.c.monitor == monitor
+    )
+    return set(connection.scalars(found))
+
+
+def read(connection: Connection, wanted: Select[Any]) -> list[Run]:
+    """Return the runs that a query over the run table finds, with their verdicts."""
+    found = connection.execute(wanted).mappings().all()
+    verdicts = _verdicts(connection, [row["seq"] for row in found])
+    return [rows.run_of(row, tuple(verdicts[row["seq"]])) for row in found]
+
+
+def _verdicts(connection: Connection, runs: Iterable[int]) -> dict[int, list[Verdict]]:
+    """Return the verdicts of each run, in the order in which they were given."""
+    by_run: dict[int, list[Verdict]] = {seq: [] for seq in runs}
+    wanted = (
+        select(verdict)
+        .where(verdict.c.run.in_(by_run))
+        .order_by(verdict.c.run, verdict.c.position)
+    )
+    for row in connection.execute(wanted).mappings():
+        by_run[row["run"]].append(rows.verdict_of(row))
+    return by_run
+
+
+def latest(connection: Connection) -> list[Run]:
+    """Return the run with the latest window of each monitor."""
+    last = (
+        select(run.c.model, run.c.monitor, func.max(run.c.window_start).label("start"))
+        .group_by(run.c.model, run.c.monitor)
+        .subquery()
+    )
+    same = and_(
+        run.c.model == last.c.model,
+        run.c.monitor == last.c.monitor,
+        run.c.window_start == last.c.start,
+    )
+    wanted = select(run).join(last, same).order_by(run.c.model, run.c.monitor)
+    return read(connection, wanted)
+
+
+def between(
+    connection: Connection, model: str, monitor: str, start: datetime, end: datetime
+) -> list[Run]:
+    """Return the runs of the windows that lie in a stretch of time, oldest first."""
+    return read(connection, _inside(select(run), model, monitor, start, end))
+
+
+def _inside(
+    wanted: Select[Any], model: str, monitor: str, start: datetime, end: datetime
+) -> Select[Any]:
+    """Narrow a query to the windows of a monitor inside a stretch, oldest first."""
+    return wanted.where(
+        run.c.model == model,
+        run.c.monitor == monitor,
+        run.c.window_start >= start,
+        run.c.window_end <= end,
+    ).order_by(run.c.window_start)
+
+
+def contents(  # noqa: PLR0913 - where, whose and when
+    connection: Connection,
+    table: Table,
+    *,
+    model: str,
+    monitor: str,
+    start: datetime,
+    end: datetime,
+) -> list[tuple[Window, bytes]]:
+    """Return the profiles or samples of the windows in a stretch, oldest first."""
+    wanted = _inside(
+        select(run.c.window_start, run.c.window_end, table.c.content).join(table),
+        model,
+        monitor,
+        start,
+        end,
+    )
+    found = connection.execute(wanted).all()
+    return [(Window(first, last), content) for first, last, content in found]

@@ -1,0 +1,434 @@
+"""The store: everything the daemon must not forget, in one database."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from monitor.action import Delivery, Kind, Receipt
+from monitor.errors import StoreError
+from monitor.incident import Incident, Transition
+from monitor.notice import Told
+from monitor.retraining import Retraining, State
+from monitor.store import incidents, outbox, retrainings, rows, runs, versions
+from monitor.store.engine import named, open_engine, plain
+from monitor.store.records import (
+    AuditEntry,
+    Consequences,
+    Evaluation,
+    Outcome,
+    Posted,
+    Run,
+    RunRecord,
+    StoredReference,
+)
+from monitor.store.tables import audit, profile, sample
+from monitor.window import Window
+
+
+class Store:
+    """The one place that speaks SQL; every method is one transaction.
+
+    It may be used from several threads at once. Methods that write say in their
+    docstring what a second writer sees. All raise StoreError and nothing else.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open the database, made and migrated as need be; `open` reads better."""
+        self._engine = open_engine(url)
+        self._writer = self._engine.execution_options(writes=True)
+        self.name = named(self._engine)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open `sqlite:///driftd.db`, make it if need be, and bring it up to date.
+
+        Raises StoreError when it cannot be opened or a newer driftd has written it.
+        """
+        return cls(url)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
+        """Hold a transaction; whatever the database says becomes a StoreError."""
+        try:
+            with (self._writer if writes else self._engine).begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            message = f"{self.name}: {plain(error)}"
+            raise StoreError(message) from error
+
+    def _write(self, connection: Connection, made: Consequences) -> None:
+        """Write what a decision leads to, inside its transaction."""
+        incidents.move(connection, made.moves)
+        outbox.post(connection, made.deliveries)
+        retrainings.put(connection, made.retrainings)
+
+    # ── runs ─────────────────────────────────────────────────────────────────────
+
+    def record_run(self, record: RunRecord) -> bool:
+        """Commit a run with all its consequences in one transaction.
+
+        False when the window has its run: then nothing at all was written.
+        """
+        try:
+            with self._transaction(writes=True) as connection:
+                runs.add(connection, record)
+                self._write(connection, record.consequences)
+        except runs.AlreadyRunError:
+            return False
+        return True
+
+    def windows_done(self, model: str, monitor: str) -> set[datetime]:
+        """Return the starts of all windows that have their run."""
+        with self._transaction(writes=False) as connection:
+            return runs.starts(connection, model, monitor)
+
+    def latest_runs(self) -> list[Run]:
+        """Return the run with the latest window of each monitor, with its verdicts."""
+        with self._transaction(writes=False) as connection:
+            return runs.latest(connection)
+
+    def runs_between(
+        self, model: str, monitor: str, start: datetime, end: datetime
+    ) -> list[Run]:
+        """Return the runs of the windows inside a stretch of time, oldest first."""
+        with self._transaction(writes=False) as connection:
+            return runs.between(connection, model, monitor, start, end)
+
+    def profiles_between(
+        self, model: str, monitor: str, start: datetime, end: datetime
+    ) -> list[tuple[Window, bytes]]:
+        """Return the kept profiles of the windows inside a stretch, oldest first."""
+        with self._transaction(writes=False) as connection:
+            return runs.contents(
+                connection,
+                profile,
+                model=model,
+                monitor=monitor,
+                start=start,
+                end=end,
+            )
+
+    def samples_between(
+        self, model: str, monitor: str, start: datetime, end: datetime
+    ) -> list[tuple[Window, bytes]]:
+        """Return the kept row samples of the windows inside a stretch."""
+        with self._transaction(writes=False) as connection:
+            return runs.contents(
+                connection, sample, model=model, monitor=monitor, start=start, end=end
+            )
+
+    def load_profile(self, model: str, monitor: str, window: Window) -> bytes | None:
+        """Return the kept profile of one window, or None."""
+        kept = self.profiles_between(model, monitor, window.start, window.end)
+        return next((content for found, content in kept if found == window), None)
+
+    def load_sample(self, model: str, monitor: str, window: Window) -> bytes | None:
+        """Return the kept row sample of one window, or None."""
+        kept = self.samples_between(model, monitor, window.start, window.end)
+        return next((content for found, content in kept if found == window), None)
+
+    # ── incidents ────────────────────────────────────────────────────────────────
+
+    def open_incidents(
+        self, model: str | None = None, monitor: str | None = None
+    ) -> list[Incident]:
+        """Return the pending and firing incidents, the oldest first."""
+        with self._transaction(writes=False) as connection:
+            return incidents.are_open(connection, model, monitor)
+
+    def incidents(self, ids: Collection[str]) -> list[Incident]:
+        """Return the incidents of these ids, in whatever state."""
+        with self._transaction(writes=False) as connection:
+            return incidents.named(connection, ids)
+
+    def newest_incidents(self, limit: int = 100) -> list[Incident]:
+        """Return the incidents that opened last, in whatever state."""
+        with self._transaction(writes=False) as connection:
+            return incidents.newest(connection, limit)
+
+    def transitions(self, incident_id: str) -> list[Transition]:
+        """Return how an incident moved, in order."""
+        with self._transaction(writes=False) as connection:
+            return incidents.transitions(connection, incident_id)
+
+    def incident_counts(self) -> dict[tuple[str, str, str], int]:
+        """Count the open incidents by model, family and state."""
+        with self._transaction(writes=False) as connection:
+            return incidents.counts(connection)
+
+    # ── deliveries ───────────────────────────────────────────────────────────────
+
+    def told(self, model: str, monitor: str, action: str) -> Told | None:
+        """Return what an action was last told about a monitor, or None.
+
+        What is still on its way counts as told; what will never arrive does not.
+        """
+        with self._transaction(writes=False) as connection:
+            return outbox.told(connection, f"{model}/{monitor}", action)
+
+    def post(self, deliveries: Sequence[Delivery]) -> None:
+        """Put deliveries into the outbox; one that is there already stays as it is."""
+        with self._transaction(writes=True) as connection:
+            outbox.post(connection, deliveries)
+
+    def claim_due(self, now: datetime, limit: int, lease: timedelta) -> list[Delivery]:
+        """Claim deliveries that are due for as long as the lease.
+
+        Of one group and action only the oldest is ever due. A second claimer gets
+        none of these until the lease is over, and then with a higher attempt.
+        """
+        with self._transaction(writes=True) as connection:
+            return outbox.claim(connection, now, limit, lease)
+
+    def delivered(self, delivery: Delivery, receipt: Receipt, now: datetime) -> bool:
+        """Record that it arrived; a retraining is then accepted.
+
+        False when it was settled before.
+        """
+        with self._transaction(writes=True) as connection:
+            first = outbox.delivered(connection, delivery, receipt, now)
+            self._follow(
+                connection,
+                delivery,
+                State.ACCEPTED,
+                now,
+                remote_id=receipt.remote_id,
+                detail=receipt.detail,
+            )
+        return first
+
+    def failed(
+        self, delivery: Delivery, now: datetime, detail: str, next_attempt: datetime
+    ) -> bool:
+        """Record a failed attempt and when to try again; False for a lost lease."""
+        with self._transaction(writes=True) as connection:
+            return outbox.failed(connection, delivery, now, detail, next_attempt)
+
+    def dead(
+        self,
+        delivery: Delivery,
+        now: datetime,
+        detail: str,
+        notices: Sequence[Delivery] = (),
+    ) -> bool:
+        """Record that it never will arrive, and post the notices that say so.
+
+        A retraining has then failed. False, and nothing posted, for a lost lease.
+        """
+        return self._give_up(delivery, Outcome.DEAD, now, detail, notices)
+
+    def unknown(
+        self,
+        delivery: Delivery,
+        now: datetime,
+        detail: str,
+        notices: Sequence[Delivery] = (),
+    ) -> bool:
+        """Record that nobody can know whether it arrived, and post who is told.
+
+        False, and nothing posted, for a lost lease.
+        """
+        return self._give_up(delivery, Outcome.UNKNOWN, now, detail, notices)
+
+    def _give_up(
+        self,
+        delivery: Delivery,
+        outcome: Outcome,
+        now: datetime,
+        detail: str,
+        notices: Sequence[Delivery],
+    ) -> bool:
+        """End a delivery that did not arrive for certain."""
+        state = State.FAILED if outcome is Outcome.DEAD else State.UNKNOWN
+        with self._transaction(writes=True) as connection:
+            if not outbox.give_up(connection, delivery, outcome, now, detail):
+                return False
+            self._follow(connection, delivery, state, now, detail=detail)
+            outbox.post(connection, notices)
+        return True
+
+    def _follow(  # noqa: PLR0913 - a row's new state
+        self,
+        connection: Connection,
+        delivery: Delivery,
+        state: State,
+        now: datetime,
+        *,
+        remote_id: str | None = None,
+        detail: str = "",
+    ) -> None:
+        """Let a retraining follow the delivery that carries it."""
+        if delivery.kind is Kind.RETRAINING:
+            retrainings.advance(
+                connection,
+                delivery.id,
+                state,
+                now,
+                remote_id=remote_id,
+                detail=detail,
+            )
+
+    def replay(self, delivery_id: str, now: datetime) -> bool:
+        """Try a dead or unknown delivery once more, with the same id and body."""
+        with self._transaction(writes=True) as connection:
+            return outbox.replay(connection, delivery_id, now)
+
+    def deliveries(
+        self, limit: int = 100, outcome: Outcome | None = None
+    ) -> list[Posted]:
+        """Return the newest deliveries, with all attempts at each."""
+        with self._transaction(writes=False) as connection:
+            return outbox.read(connection, limit, outcome)
+
+    def delivery_counts(self) -> dict[tuple[str, str], int]:
+        """Count the deliveries by action and outcome."""
+        with self._transaction(writes=False) as connection:
+            return outbox.counts(connection)
+
+    def oldest_pending(self) -> datetime | None:
+        """Return when the delivery that has waited longest was made, or None."""
+        with self._transaction(writes=False) as connection:
+            return outbox.oldest_pending(connection)
+
+    # ── retrainings ──────────────────────────────────────────────────────────────
+
+    def retrainings(self, model: str | None = None) -> list[Retraining]:
+        """Return a model's retrainings (or all), the oldest first."""
+        with self._transaction(writes=False) as connection:
+            return retrainings.of(connection, model)
+
+    def set_retraining(  # noqa: PLR0913 - a row's new state
+        self,
+        retraining_id: str,
+        state: State,
+        now: datetime,
+        *,
+        remote_id: str | None = None,
+        detail: str = "",
+        actor: str = "driftd",
+    ) -> Retraining | None:
+        """Move a retraining on and return it; None when there is none of that id.
+
+        A late word of an earlier step changes nothing.
+        """
+        with self._transaction(writes=True) as connection:
+            return retrainings.advance(
+                connection,
+                retraining_id,
+                state,
+                now,
+                remote_id=remote_id,
+                detail=detail,
+                actor=actor,
+            )
+
+    def retraining_counts(self) -> dict[tuple[str, str], int]:
+        """Count the retrainings by model and state."""
+        with self._transaction(writes=False) as connection:
+            return retrainings.counts(connection)
+
+    # ── versions, references, evaluations ────────────────────────────────────────
+
+    def current_version(self, model: str) -> str | None:
+        """Return the version of a model that was seen last, or None."""
+        with self._transaction(writes=False) as connection:
+            return versions.current(connection, model)
+
+    def see_version(
+        self,
+        model: str,
+        version: str,
+        now: datetime,
+        consequences: Consequences = Consequences(),  # noqa: B008 - a frozen value
+    ) -> bool:
+        """Record a model's new version with its consequences in one transaction.
+
+        False when it has that version already: then nothing at all was written.
+        """
+        with self._transaction(writes=True) as connection:
+            if not versions.see(connection, model, version, now):
+                return False
+            self._write(connection, consequences)
+        return True
+
+    def versions(self, model: str) -> list[tuple[str, datetime]]:
+        """Return the versions a model has had, with when each was first seen."""
+        with self._transaction(writes=False) as connection:
+            return versions.history(connection, model)
+
+    def save_reference(self, reference: StoredReference) -> StoredReference:
+        """Freeze a reference to a model version and return the one that stands.
+
+        That is the first that was saved under the version and name.
+        """
+        with self._transaction(writes=True) as connection:
+            return versions.freeze(connection, reference)
+
+    def load_reference(self, reference_id: str) -> StoredReference | None:
+        """Return a reference by its content's hash, or None."""
+        with self._transaction(writes=False) as connection:
+            return versions.reference_by_id(connection, reference_id)
+
+    def reference_for(
+        self, model: str, version: str, name: str = "training"
+    ) -> StoredReference | None:
+        """Return the reference that is frozen to a model version, or None."""
+        with self._transaction(writes=False) as connection:
+            return versions.reference_for(connection, model, version, name)
+
+    def record_evaluation(
+        self,
+        evaluation: Evaluation,
+        consequences: Consequences = Consequences(),  # noqa: B008 - a frozen value
+    ) -> int:
+        """Commit one more revision of a period with its consequences; return it."""
+        with self._transaction(writes=True) as connection:
+            revision = versions.add_evaluation(connection, evaluation)
+            self._write(connection, consequences)
+        return revision
+
+    def evaluations(
+        self, model: str | None = None, period: Window | None = None
+    ) -> list[Evaluation]:
+        """Return a model's evaluations (of one period, or all), by revision."""
+        with self._transaction(writes=False) as connection:
+            return versions.evaluations(connection, model, period)
+
+    # ── anything else that happens ───────────────────────────────────────────────
+
+    def decide(self, consequences: Consequences) -> None:
+        """Commit consequences that belong to no run, such as a removed column's."""
+        with self._transaction(writes=True) as connection:
+            self._write(connection, consequences)
+
+    def note(self, entry: AuditEntry) -> None:
+        """Write a line into the audit."""
+        with self._transaction(writes=True) as connection:
+            retrainings.note(connection, entry)
+
+    def audit(self, limit: int = 100) -> list[AuditEntry]:
+        """Return the newest lines of the audit, the newest first."""
+        wanted = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+        with self._transaction(writes=False) as connection:
+            found = connection.execute(wanted).mappings().all()
+        return [rows.audit_of(row) for row in found]

@@ -1,0 +1,277 @@
+"""Joins by prediction id: labels to predictions, recomputed features to served ones.
+
+Everything here is a pure function of whole tables. In which order and in how many
+pieces rows arrived leaves no trace in the answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from checks.bins import Ints
+from checks.classes import Bools, Classes
+from checks.errors import ChecksError
+from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
+from checks.pairs import TOLERANCE, PairingCounts, Pairs, compare
+from checks.registry import Task
+from checks.schema import Column
+from monitor.errors import SourceError
+from monitor.ids import column, instant, instants, last_of_each, numbered, pick, ranked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeColumns:
+    """The names of the columns that a join of labels reads.
+
+    `labelled_at` says when a label became known, `predicted_at` when the prediction
+    was made; without the first, all labels count as known at any time.
+    """
+
+    id: str
+    label: str
+    prediction: str | None = None
+    score: str | None = None
+    labelled_at: str | None = None
+    predicted_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatestLabels:
+    """One label for each id, the last that was known, and what was left out.
+
+    `table` has the columns id and label, sorted by id. `late` labels came after the
+    moment asked about, `undated` ones have no time, `superseded` ones were corrected or
+    stand twice. Of `conflicting` ids two labels have the same time; the larger is kept.
+    """
+
+    table: pa.Table
+    late: int = 0
+    undated: int = 0
+    without_id: int = 0
+    superseded: int = 0
+    conflicting: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelJoin:
+    """Outcomes, and how labels and predictions found each other.
+
+    `orphans` are labelled ids without a prediction among those given, `repeated` the
+    rows of a prediction that was logged before, `without_id` those that no label can
+    ever find; these stay in the outcomes, unlabelled.
+    """
+
+    outcomes: Outcomes
+    labels: LatestLabels
+    orphans: int
+    repeated: int
+    without_id: int
+
+    @property
+    def coverage(self) -> float:
+        """The share of predictions whose label has come."""
+        return self.outcomes.coverage
+
+
+def latest_labels(
+    labels: pa.Table, *, columns: OutcomeColumns, as_of: datetime | None = None
+) -> LatestLabels:
+    """Keep of each id the label that was known last at `as_of` (None: by now).
+
+    A correction supersedes; one that takes the label back (null) leaves none. Raises
+    SourceError for a column that is not there, or holds no times.
+    """
+    table = pick(labels, "labels", columns.id, columns.label, columns.labelled_at)
+    (ids,) = numbered(column(table, columns.id))
+    when = np.zeros(len(ids), np.int64)
+    undated = after = np.zeros(len(ids), np.bool_)
+    if columns.labelled_at is not None:
+        times = column(table, columns.labelled_at)
+        undated = np.asarray(pc.is_null(times))
+        when = instants(times, columns.labelled_at)
+        if as_of is not None:
+            after = ~undated & (when > instant(as_of))
+    ranks = ranked(column(table, columns.label))
+    rows = np.flatnonzero((ids >= 0) & ~undated & ~after)
+    last, conflicting = last_of_each(ids[rows], when[rows], ranks[rows])
+    kept = table.select([columns.id, columns.label]).take(pa.array(rows[last]))
+    return LatestLabels(
+        table=kept.take(pc.sort_indices(kept[columns.id])),
+        late=int(np.count_nonzero(after & (ids >= 0))),
+        undated=int(np.count_nonzero(undated & (ids >= 0))),
+        without_id=int(np.count_nonzero(ids < 0)),
+        superseded=len(rows) - len(last),
+        conflicting=conflicting,
+    )
+
+
+def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read them
+    predictions: pa.Table,
+    labels: pa.Table,
+    *,
+    columns: OutcomeColumns,
+    task: Task,
+    as_of: datetime | None = None,
+    classes: Classes | None = None,
+) -> LabelJoin:
+    """Put each prediction's last known label beside it, and summarise.
+
+    A prediction that was logged more than once counts once, as it was made last.
+    Raises SourceError for a column that is not there, ProfileError for labels or
+    predictions that the task cannot read.
+    """
+    latest = latest_labels(labels, columns=columns, as_of=as_of)
+    names = (columns.prediction, columns.score, columns.predicted_at)
+    table = pick(predictions, "predictions", columns.id, *names)
+    rows = pa.array(_once(table, columns))
+    ours, theirs = numbered(
+        column(table, columns.id).take(rows), column(latest.table, columns.id)
+    )
+    where = np.full(int(max(ours.max(initial=-1), theirs.max(initial=-1))) + 2, -1)
+    where[theirs] = np.arange(len(theirs))
+    at = where[ours]  # no id is numbered -1: the last cell, which no label is in
+    label = column(latest.table, columns.label).take(pa.array(at, mask=at < 0))
+    return LabelJoin(
+        outcomes=_summarise(table.take(rows), label, columns, task, classes),
+        labels=latest,
+        orphans=len(theirs) - int(np.count_nonzero(at >= 0)),
+        repeated=len(table) - len(rows),
+        without_id=int(np.count_nonzero(ours < 0)),
+    )
+
+
+def read_outcomes(
+    table: pa.Table,
+    *,
+    columns: OutcomeColumns,
+    task: Task,
+    classes: Classes | None = None,
+) -> Outcomes:
+    """Summarise a table that has labels and predictions side by side: a reference.
+
+    Raises SourceError for a column that is not there, ProfileError for labels or
+    predictions that the task cannot read.
+    """
+    names = (columns.prediction, columns.score)
+    table = pick(table, "reference", columns.label, *names)
+    label = column(table, columns.label)
+    return _summarise(table, label, columns, task, classes)
+
+
+def _summarise(
+    table: pa.Table,
+    label: pa.Array,
+    columns: OutcomeColumns,
+    task: Task,
+    classes: Classes | None,
+) -> Outcomes:
+    prediction = column(table, columns.prediction) if columns.prediction else None
+    score = column(table, columns.score) if columns.score else None
+    if task is Task.BINARY_CLASSIFICATION:
+        return BinaryOutcomes.of(label, prediction, score, classes=classes)
+    if task is Task.REGRESSION and prediction is not None:
+        return RegressionOutcomes.of(label, prediction)
+    msg = f"task {task.value} with these columns has no outcomes to measure"
+    raise SourceError(msg, permanent=True)
+
+
+def join_pairs(
+    served: pa.Table,
+    recomputed: pa.Table,
+    *,
+    id: str,  # noqa: A002 - the role's own name
+    features: Sequence[Column],
+    tolerance: float = TOLERANCE,
+) -> tuple[PairingCounts, dict[str, Pairs]]:
+    """Join the serving log to recomputed features by id, and compare each feature.
+
+    A feature that one side lacks, or that cannot be compared, has no pairs, with the
+    cause. Raises SourceError where either side lacks the id.
+    """
+    pick(served, "predictions", id)
+    pick(recomputed, "recomputed features", id)
+    ours, theirs = numbered(column(served, id), column(recomputed, id))
+    counts, at_ours, at_theirs = _pair(ours, theirs)
+    mine, other = _rows(at_ours, len(ours)), _rows(at_theirs, len(theirs))
+    pairs = {}
+    for feature in features:
+        try:
+            pairs[feature.name] = compare(
+                _joined(served, mine, feature, "predictions"),
+                _joined(recomputed, other, feature, "recomputed features"),
+                column=feature.name,
+                kind=feature.kind,
+                tolerance=tolerance,
+            )
+        except (ChecksError, SourceError, pa.ArrowException) as error:
+            pairs[feature.name] = Pairs(column=feature.name, unjoined=str(error))
+    return counts, pairs
+
+
+def _once(table: pa.Table, columns: OutcomeColumns) -> Ints:
+    """Return the rows to keep, so that no prediction id stands twice.
+
+    Of several the one made last is kept, and of equal times the one with the larger
+    score and prediction, so that the order of arrival does not decide.
+    """
+    (ids,) = numbered(column(table, columns.id))
+    known = np.flatnonzero(ids >= 0)
+    if len(known) == 0 or np.bincount(ids[known]).max() == 1:
+        return np.arange(len(ids))
+    when = np.zeros(len(ids), np.int64)
+    if columns.predicted_at is not None:
+        times = column(table, columns.predicted_at)
+        when = instants(times, columns.predicted_at)
+    rank = np.zeros(len(ids), np.int64)
+    for name in (columns.score, columns.prediction):
+        if name is not None:
+            rank = rank * (len(ids) + 1) + ranked(column(table, name))
+    last, _ = last_of_each(ids[known], when[known], rank[known])
+    return np.sort(np.concatenate([known[last], np.flatnonzero(ids < 0)]))
+
+
+def _pair(ours: Ints, theirs: Ints) -> tuple[PairingCounts, Ints, Ints]:
+    """Count how ids meet, and return the row of each joined id on either side."""
+    size = int(max(ours.max(initial=-1), theirs.max(initial=-1))) + 1
+    mine, other = ours[ours >= 0], theirs[theirs >= 0]
+    served = np.bincount(mine, minlength=size)
+    recomputed = np.bincount(other, minlength=size)
+    joined = (served == 1) & (recomputed == 1)
+    counts = PairingCounts(
+        served_with_id=len(mine),
+        served_without_id=len(ours) - len(mine),
+        recomputed_with_id=len(other),
+        recomputed_without_id=len(theirs) - len(other),
+        ids=size,
+        only_served=int(np.count_nonzero(recomputed == 0)),
+        only_recomputed=int(np.count_nonzero(served == 0)),
+        duplicated=int(np.count_nonzero((served > 1) | (recomputed > 1))),
+        joined=int(np.count_nonzero(joined)),
+    )
+    return counts, _position(ours, joined), _position(theirs, joined)
+
+
+def _position(ids: Ints, joined: Bools) -> Ints:
+    """Return the row of each joined id, in the order of their numbers."""
+    rows = np.flatnonzero(ids >= 0)
+    position = np.zeros(len(joined), np.int64)
+    position[ids[rows]] = rows
+    return position[joined]
+
+
+def _rows(joined: Ints, size: int) -> pa.Array | None:
+    """Return the rows to take, or None where they are all of them, in order."""
+    if len(joined) == size and np.array_equal(joined, np.arange(size)):
+        return None
+    return pa.array(joined)
+
+
+def _joined(
+    table: pa.Table, rows: pa.Array | None, feature: Column, what: str
+) -> pa.Array:
+    array = column(pick(table, what, feature.name), feature.name)
+    return array if rows is None else array.take(rows)

@@ -169,7 +169,8 @@ class _Reading:
             return self.env.get(name, "")
 
         value = _VARIABLE.sub(put, text)
-        return Substituted(value, written=text) if "${" in text else value
+        plain = all(match.group() == "$$" for match in _VARIABLE.finditer(text))
+        return value if plain else Substituted(value, written=text)
 
     def _wrong(self, path: Path, message: str, fix: str) -> None:
         self.problems.append(Problem(path=path, message=message, fix=fix))

@@ -142,7 +142,7 @@ class ParquetSource:
         by = self._timestamp if window is not None else None
         if by is not None and by in stored and by not in needed:
             needed.append(by)
-        with _reading(file.path), _opened(file.path) as f:
+        with reading(file.path), opened_file(file.path) as f:
             batches = f.iter_batches(
                 _BATCH_ROWS, row_groups=groups, columns=needed or None
             )
@@ -157,13 +157,13 @@ class ParquetSource:
 
     def _footer(self, file: DataFile) -> Footer:
         """Read a file's footer, or remember it while the file stays as it is."""
-        with _reading(file.path):
+        with reading(file.path):
             stat = file.path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
             known = self._footers.get(file.path)
             if known is not None and known[0] == stamp:
                 return known[1]
-            with _opened(file.path) as opened:
+            with opened_file(file.path) as opened:
                 spans = _spans(opened.metadata, self._timestamp)
                 footer = Footer(schema=opened.schema_arrow, spans=spans)
         _refuse_twins(file.path, footer.schema.names)
@@ -172,7 +172,7 @@ class ParquetSource:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn what can go wrong with a file into a SourceError that names it."""
     try:
         yield
@@ -190,7 +190,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise SourceError(msg, permanent=True) from error
 
 
-def _opened(path: Path) -> pq.ParquetFile:
+def opened_file(path: Path) -> pq.ParquetFile:
     """Open a file so that only the pages at hand are in memory, not whole groups."""
     return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
 

@@ -157,7 +157,7 @@ def read_outcomes(
     predictions that the task cannot read.
     """
     names = (columns.prediction, columns.score)
-    table = pick(table, "reference", columns.label, *names)
+    table = pick(table, "rows of the reference", columns.label, *names)
     label = column(table, columns.label)
     return _summarise(table, label, columns, task, classes)
 

@@ -42,7 +42,7 @@ def open_engine(url: str) -> Engine:
             _bring_up_to_date(engine)
     except (SQLAlchemyError, OSError) as error:
         engine.dispose()
-        message = f"{named(engine)}: cannot open the store: {plain(error)}"
+        message = f"{named(place)}: cannot open the store: {plain(error)}"
         raise StoreError(message) from error
     except StoreError:
         engine.dispose()
@@ -50,11 +50,11 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def named(engine: Engine) -> str:
+def named(place: URL) -> str:
     """Name a database for people: the file, or the URL without its password."""
-    if _is_sqlite(engine.url) and engine.url.database:
-        return engine.url.database
-    return engine.url.render_as_string(hide_password=True)
+    if _is_sqlite(place) and place.database:
+        return place.database
+    return place.render_as_string(hide_password=True)
 
 
 def plain(error: Exception) -> str:
@@ -143,7 +143,7 @@ def _bring_up_to_date(engine: Engine) -> None:
             # Loaded only when needed: it takes a third of a second.
             from monitor.store.migrate import upgrade  # noqa: PLC0415
 
-            upgrade(connection, MIGRATIONS, named(engine), found)
+            upgrade(connection, MIGRATIONS, named(engine.url), found)
 
 
 def schema_version(connection: Connection) -> str | None:

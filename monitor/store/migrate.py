@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection
 
 from monitor.errors import StoreError
@@ -21,7 +21,7 @@ def upgrade(
     script = ScriptDirectory(str(migrations), version_locations=[str(migrations)])
     try:
         steps = list(script.iterate_revisions("head", found or "base"))
-    except CommandError as error:
+    except RevisionError as error:
         newest = script.get_current_head()
         message = (
             f"{name}: the store has schema {found}, newer than {newest}, the newest "

@@ -1,6 +1,7 @@
 """The SQL of retrainings, each step of which leaves a line in the audit."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -76,5 +77,4 @@ def counts(connection: Connection) -> dict[tuple[str, str], int]:
 
 def note(connection: Connection, entry: AuditEntry) -> None:
     """Write a line into the audit."""
-    row = {name: getattr(entry, name) for name in ("at", "actor", "event", "subject")}
-    connection.execute(insert(audit).values(row, detail=entry.detail))
+    connection.execute(insert(audit).values(asdict(entry)))

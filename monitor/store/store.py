@@ -41,7 +41,7 @@ class Store:
         """Open the database, made and migrated as need be; `open` reads better."""
         self._engine = open_engine(url)
         self._writer = self._engine.execution_options(writes=True)
-        self.name = named(self._engine)
+        self.name = named(self._engine.url)
 
     @classmethod
     def open(cls, url: str) -> Self:

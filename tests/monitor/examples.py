@@ -1,12 +1,17 @@
 """Examples of the values that tests of the daemon pass around."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from checks.statistic import Statistic
 from checks.verdict import Family, Reason, Status, Verdict
-from monitor.incident import Incident, Key, State
+from monitor.action import Delivery, Kind
+from monitor.incident import Cause, Incident, Key, Move, State, Transition
+from monitor.retraining import Retraining
+from monitor.retraining import State as RetrainingState
+from monitor.store import Consequences, Run, RunRecord
 from monitor.window import Window
 
 DAY = timedelta(days=1)
@@ -94,3 +99,89 @@ def incident(  # noqa: PLR0913 - a test says only what matters to it
         fired=opened + DAY if state in (State.FIRING, State.RESOLVED) else None,
         resolved=opened + 2 * DAY if state is State.RESOLVED else None,
     )
+
+
+def delivery(  # noqa: PLR0913 - a test says only what matters to it
+    name: str = "d1",
+    *,
+    action: str = "team",
+    kind: Kind = Kind.NOTICE,
+    reason: str = "first",
+    group: str = "flights/daily",
+    told: Iterable[str] = ("a",),
+    body: Mapping[str, Any] | None = None,
+    created: datetime = FIRST,
+) -> Delivery:
+    model, monitor = group.split("/")[:2]
+    return Delivery(
+        id=name,
+        action=action,
+        kind=kind,
+        group=group,
+        model=model,
+        monitor=monitor,
+        reason=reason,
+        body=body if body is not None else {"id": name},
+        created=created,
+        incident_ids=frozenset(told),
+    )
+
+
+def retraining(
+    name: str = "r1", state: RetrainingState = RetrainingState.REQUESTED
+) -> Retraining:
+    return Retraining(
+        id=name,
+        model="flights",
+        monitor="daily",
+        model_version="1",
+        action="pipeline",
+        state=state,
+        requested=FIRST,
+        changed=FIRST,
+        window=window(),
+        evidence="Retraining requested because of wasserstein on temp.",
+        incident_ids=frozenset({"a"}),
+    )
+
+
+def move(to: Incident, old: State = State.INACTIVE) -> Move:
+    made = Transition(
+        incident_id=to.id,
+        old=old,
+        new=to.state,
+        reason=Cause.FAILED_LONG_ENOUGH if to.state.open else Cause.RECOVERED,
+        at=to.last_window + DAY,
+    )
+    return Move(incident=to, transition=made)
+
+
+def run(
+    day: int = 0, *, monitor: str = "daily", verdicts: Iterable[Verdict] = ()
+) -> Run:
+    return Run(
+        model="flights",
+        monitor=monitor,
+        window=window(day),
+        model_version="1",
+        reference_id="ref",
+        status=Status.FAIL,
+        evaluated=window(day).end,
+        rows=900,
+        sampled=500,
+        seconds=0.25,
+        profile_hash="p",
+        config_hash="c",
+        verdicts=tuple(verdicts),
+    )
+
+
+def record(day: int = 0, monitor: str = "daily", **rest: Any) -> RunRecord:  # noqa: ANN401 - a factory
+    consequences = Consequences(
+        **{name: tuple(rest.pop(name, ())) for name in _CONSEQUENCES}
+    )
+    made = run(day, monitor=monitor, verdicts=rest.pop("verdicts", ()))
+    return RunRecord(run=made, consequences=consequences, **rest)
+
+
+_CONSEQUENCES = ("moves", "deliveries", "retrainings")

@@ -48,12 +48,13 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
 def _effective_rows(area: float, variance: float, p: float, n: float) -> float:
     """Return the rows of which a share of this size would have this variance.
 
-    No order of scores has less than the smaller class; where nothing varies, that is
-    all there is to go by.
+    No order of scores has fewer than the smaller class, and where nothing varies that
+    is all there is to go by. Twice all rows is more than models of scores come to; a
+    variance that asks for more is that of a lucky sample.
     """
     if variance <= 0:
         return min(p, n)
-    return min(max(area * (1 - area) / variance, min(p, n)), p + n)
+    return min(max(area * (1 - area) / variance, min(p, n)), 2 * (p + n))
 
 
 @check(

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from checks.verdict import Family
+
 
 class Kind(StrEnum):
     """What a delivery carries: news for people, or work for a pipeline."""
@@ -82,6 +84,11 @@ class Action(Protocol):
     @property
     def takes(self) -> Kind:
         """The kind of delivery it is made for."""
+        ...
+
+    @property
+    def on(self) -> frozenset[Family]:
+        """The families of incidents that concern it."""
         ...
 
     def perform(self, delivery: Delivery) -> Receipt:

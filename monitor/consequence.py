@@ -4,7 +4,7 @@ Pure: it looks at what is known, decides, and returns rows that are to be commit
 together with the verdicts. Who delivers them, and when, is another matter.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from monitor.action import Delivery
 from monitor.incident import Cause, Incident, Move, Policy, advance, close
 from monitor.notice import Context, Group, Routing, Told
 from monitor.retraining import Retraining, RetrainPolicy
+from monitor.store.records import Consequences
 from monitor.window import Window
 
 
@@ -45,7 +46,7 @@ class Situation:
 
     model: str
     monitor: str
-    model_version: str
+    model_version: str | None
     reference_id: str | None
     window: Window
     incidents: tuple[Incident, ...]
@@ -63,11 +64,9 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What is to be committed, and the sentences that tell of it."""
+    """What is to be committed, and what was decided about retraining, in words."""
 
-    moves: tuple[Move, ...] = ()
-    deliveries: tuple[Delivery, ...] = ()
-    retrainings: tuple[Retraining, ...] = ()
+    consequences: Consequences
     said: tuple[str, ...] = ()
 
 
@@ -103,8 +102,7 @@ def rotate(situation: Situation, *, now: datetime) -> Outcome:
     return _told(replace(situation, trainers=()), moves, now)
 
 
-def _told(situation: Situation, moves: Iterable[Move], now: datetime) -> Outcome:
-    moves = tuple(moves)
+def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome:
     moved = {move.incident.id: move.incident for move in moves}
     own = {incident.id: incident for incident in situation.own} | moved
     elsewhere = [i for i in situation.incidents if i.id not in own]
@@ -129,9 +127,11 @@ def _told(situation: Situation, moves: Iterable[Move], now: datetime) -> Outcome
         for listener in situation.listeners
     ]
     return Outcome(
-        moves=moves,
-        deliveries=(*(n for n in notices if n is not None), *sent),
-        retrainings=asked,
+        consequences=Consequences(
+            moves=tuple(moves),
+            deliveries=(*(n for n in notices if n is not None), *sent),
+            retrainings=asked,
+        ),
         said=said,
     )
 

@@ -3,7 +3,9 @@
 from typing import Literal
 
 import structlog
+from pydantic import Field
 
+from checks.verdict import Family
 from monitor import plugins
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
@@ -23,12 +25,15 @@ class LogAction:
     class Options(plugins.Options):
         """What a user may set."""
 
+        on: frozenset[Family] = Field(default=frozenset(Family), min_length=1)
+        """The families of incidents that it tells of; all unless named."""
         level: Literal["info", "warning", "error"] = "warning"
 
     def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
         """Take the name it has in the config; the log has a clock of its own."""
         del clock
         self.name = name
+        self.on = options.on
         self._level = options.level
         self._log = structlog.get_logger("driftd.notice")
 

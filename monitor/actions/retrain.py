@@ -49,6 +49,7 @@ class RetrainAction:
     def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
         """Take the name it has in the config; the clock dates the signatures."""
         self.name = name
+        self.on = options.on
         self.idempotent = options.idempotent
         self._options = options
         self._clock = clock

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from slack_sdk import WebClient, WebhookClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from checks.verdict import Family
 from monitor import plugins
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
@@ -51,6 +52,8 @@ class SlackAction:
         token: SecretStr | None = None
         channel: str | None = None
         base_url: str = "https://slack.com/api/"
+        on: frozenset[Family] = Field(default=frozenset(Family), min_length=1)
+        """The families of incidents that it tells of; all unless named."""
         timeout: int = Field(default=15, ge=1, le=60)
 
         @model_validator(mode="after")
@@ -71,6 +74,7 @@ class SlackAction:
     def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
         """Take the name it has in the config; the clock reads Slack's dates."""
         self.name = name
+        self.on = options.on
         self._options = options
         self._clock = clock
 

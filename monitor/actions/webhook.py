@@ -1,5 +1,8 @@
 """The webhook action: a notice as signed JSON for any receiver."""
 
+from pydantic import Field
+
+from checks.verdict import Family
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
@@ -17,12 +20,15 @@ class WebhookAction:
     class Options(Receiver):
         """What a user may set."""
 
+        on: frozenset[Family] = Field(default=frozenset(Family), min_length=1)
+        """The families of incidents that it tells of; all unless named."""
         idempotent: bool = True
         """Whether the receiver takes two requests of one `webhook-id` for one."""
 
     def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
         """Take the name it has in the config; the clock dates the signatures."""
         self.name = name
+        self.on = options.on
         self.idempotent = options.idempotent
         self._options = options
         self._clock = clock

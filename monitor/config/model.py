@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,6 @@ from pydantic import (
     model_validator,
 )
 
-from checks.classes import Classes
 from checks.correction import Correction
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
@@ -36,6 +35,9 @@ from monitor.config.scalars import (
     duration,
 )
 from monitor.problems import mistake
+
+if TYPE_CHECKING:
+    from checks.classes import Classes
 
 _KIND_OF_ROLE = {
     Role.TIMESTAMP: Kind.DATETIME,
@@ -274,6 +276,9 @@ class Evaluation(Node):
     period: Period = Period.MONTH
     schedule: Cron = "0 6 3 * *"
     maturity: float = Field(default=0.9, gt=0, le=1)
+    patience: Delay = duration("30d")
+    """How long after the period's end it waits for labels to be mature."""
+    checks: Annotated[Checks, _CHECKS_SCHEMA] = Checks({"default": CheckChoice()})
     actions: tuple[Name, ...] = ()
 
 
@@ -303,8 +308,15 @@ class Model(Node):
         )
 
     @property
-    def classes(self) -> Classes:
+    def time_column(self) -> str | None:
+        """The column that says when a row was served."""
+        return self.table.first(Role.TIMESTAMP)
+
+    @property
+    def classes(self) -> "Classes":
         """The names of a classifier's two classes."""
+        from checks.classes import Classes  # noqa: PLC0415 - reading a config is light
+
         return Classes() if self.positive is None else Classes(positive=self.positive)
 
     def sources(self) -> Iterator[tuple[tuple[str, ...], Plugin]]:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from apscheduler.triggers.cron import CronTrigger
@@ -156,3 +156,14 @@ Name = Annotated[str, AfterValidator(_name)]
 
 Text = Annotated[str, BeforeValidator(_number_as_text)]
 """A text that may look like a whole number."""
+
+
+def next_fire(cron: str, after: datetime) -> datetime:
+    """Return the first time at or after a moment that a cron line names, in UTC.
+
+    >>> next_fire("0 6 3 * *", datetime(2013, 5, 1, tzinfo=UTC)).isoformat()
+    '2013-05-03T06:00:00+00:00'
+    """
+    trigger = CronTrigger.from_crontab(cron, timezone="UTC")
+    found: datetime = trigger.get_next_fire_time(None, after)
+    return found.astimezone(UTC)

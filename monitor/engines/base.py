@@ -18,7 +18,7 @@ class Rows(Protocol):
     """
 
     def read(
-        self, window: Window | None, columns: Sequence[str] | None = None
+        self, window: Window | None, columns: Sequence[str] | None
     ) -> Iterator[pa.RecordBatch]:
         """Walk over the rows of a window (None: all) in batches."""
         ...

@@ -32,7 +32,7 @@ class LocalEngine:
         """
         profiles = []
         samples: list[Sample] = []
-        for table in chunks(rows.read(window)):
+        for table in chunks(rows.read(window, None)):
             profiles.append(bins.profile(table))
             samples.append(Sample.of(table, keep, by))
             if len(profiles) > _PENDING:

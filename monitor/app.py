@@ -1,0 +1,213 @@
+"""The composition root: where a config becomes sources, a store, actions and a clock.
+
+Time, chance and ids enter here and nowhere else.
+"""
+
+import os
+import random
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from monitor import reevaluate
+from monitor.action import Action
+from monitor.actions.base import ACTIONS, open_action
+from monitor.clock import Clock, SystemClock
+from monitor.config import Config, Plugin, load, verify
+from monitor.cycle import Cycle, Parts, Rotation, Turn
+from monitor.deliver import Counts, deliver_due
+from monitor.engines.base import Rows
+from monitor.engines.local import LocalEngine
+from monitor.errors import SourceError
+from monitor.evaluate import Watch
+from monitor.incident import State
+from monitor.reevaluate import Reevaluation
+from monitor.report import Order, ReportDesk, place
+from monitor.sources.base import SOURCES, open_source
+from monitor.store import Store
+from monitor.window import Window
+
+MANY = 100_000
+"""Deliveries of one round at most: more than an outbox ever holds."""
+
+Event = Turn | Rotation | Reevaluation
+"""What a round tells of, in the order in which it happened."""
+
+
+def read_config(path: Path, env: Mapping[str, str] | None = None) -> Config:
+    """Read a config and hold it to the plugins and checks there are.
+
+    Raises ConfigErrors with everything that is wrong.
+    """
+    config = load(path, os.environ if env is None else env)
+    verify(config, sources=SOURCES, actions=ACTIONS)
+    return config
+
+
+def source(section: Plugin, timestamp: str | None, version: str | None) -> Rows:
+    """Open a source of the config; raises SourceError."""
+    return open_source(section, timestamp=timestamp, version=version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What an app takes from outside; tests and the demo bring their own."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    rng: random.Random = field(default_factory=random.Random)
+    new_id: Callable[[], str] = lambda: uuid.uuid4().hex
+
+
+class App:
+    """A config at work: rounds of evaluation and delivery, and what they need.
+
+    `round` may be called from one thread while another delivers; the store is what
+    they share.
+    """
+
+    def __init__(self, config: Config, world: World | None = None) -> None:
+        """Open the store and the actions; sources are opened when they are read.
+
+        Raises StoreError when the store cannot be opened.
+        """
+        self.config = config
+        self.world = world or World()
+        self.store = Store.open(config.store)
+        self.actions: dict[str, Action] = {
+            name: open_action(name, section, clock=self.world.clock)
+            for name, section in config.actions.items()
+        }
+        self.reports = ReportDesk(reports_folder(config))
+        self.cycle = Cycle(
+            Parts(
+                config=config,
+                store=self.store,
+                actions=self.actions,
+                engine=LocalEngine(),
+                open_source=source,
+                new_id=self.world.new_id,
+                links=self._links,
+            )
+        )
+        self.ticked: datetime | None = None
+        self._alone = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop drawing reports and close the store."""
+        self.reports.close()
+        self.store.close()
+
+    def round(self) -> Iterator[Event]:
+        """Evaluate everything that is due now; each event is committed when yielded."""
+        with self._alone:
+            now = self.world.clock.now()
+            for event in self.cycle.run(now):
+                if isinstance(event, Turn):
+                    self._draw(event)
+                yield event
+            yield from self._reevaluations(now)
+            self.ticked = now
+
+    def deliver(self) -> Counts:
+        """Make one attempt at everything that is due for delivery."""
+        return deliver_due(
+            self.store,
+            self.actions,
+            clock=self.world.clock,
+            rng=self.world.rng,
+            limit=MANY,
+        )
+
+    def reevaluate(
+        self, name: str, period: Window, as_of: datetime | None = None
+    ) -> Reevaluation:
+        """Evaluate a period of a model on its labels and record a revision.
+
+        Raises SourceError when it cannot be.
+        """
+        now = self.world.clock.now()
+        done = self._reevaluate(name, period, as_of or now, now, waiting=False)
+        if done is None:
+            msg = f"{name}: the period {period} could not be evaluated"
+            raise SourceError(msg, permanent=False)
+        return done
+
+    def _reevaluations(self, now: datetime) -> Iterator[Reevaluation]:
+        for name, model in self.config.models.items():
+            for period in reevaluate.due(self.store, name, model, now):
+                try:
+                    done = self._reevaluate(name, period, now, now, waiting=True)
+                except SourceError as error:
+                    reevaluate.log.warning("evaluation_put_off", cause=str(error))
+                    break
+                if done is None:
+                    break
+                yield done
+
+    def _reevaluate(
+        self,
+        name: str,
+        period: Window,
+        as_of: datetime,
+        now: datetime,
+        *,
+        waiting: bool,
+    ) -> Reevaluation | None:
+        return reevaluate.reevaluate(
+            self.cycle,
+            self.store,
+            name,
+            self.config.models[name],
+            period,
+            as_of=as_of,
+            now=now,
+            new_id=self.world.new_id,
+            waiting=waiting,
+        )
+
+    def _links(self, watch: Watch, window: Window) -> Mapping[str, str]:
+        """Say where the report of a window will be."""
+        report = self.reports.folder / place(watch.model, watch.monitor, window)
+        return {"report": str(report)}
+
+    def _draw(self, turn: Turn) -> None:
+        """Order a report for a window that made an incident fire."""
+        moves = turn.outcome.consequences.moves
+        fired = any(
+            move.transition is not None and move.transition.new is State.FIRING
+            for move in moves
+        )
+        if not fired or turn.assessment is None or turn.baseline is None:
+            return
+        self.reports.submit(
+            Order(
+                model=turn.watch.model,
+                monitor=turn.watch.monitor,
+                window=turn.window,
+                schema=turn.watch.section.table,
+                reference=turn.baseline.sample,
+                current=turn.assessment.sample,
+                model_version=turn.assessment.version,
+            )
+        )
+
+
+def reports_folder(config: Config) -> Path:
+    """Return the folder of reports: beside the config."""
+    return config.file.absolute().parent / "reports"

@@ -1,0 +1,223 @@
+"""A re-evaluation: a period on the labels that have come, beside all before it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from checks import suite
+from checks.correction import Correction
+from checks.errors import ChecksError
+from checks.metric import Metric, metrics
+from checks.registry import Subject
+from checks.suite import Entry, Evidence
+from checks.verdict import Status, Verdict
+from monitor import periods
+from monitor.baseline import Baseline
+from monitor.config import Model, Monitor
+from monitor.config.scalars import next_fire
+from monitor.consequence import Outcome, follow
+from monitor.cycle import EVALUATION, Cycle
+from monitor.errors import SourceError
+from monitor.evaluate import Watch, labelled, verdict_dict
+from monitor.incident import Policy
+from monitor.labels import LabelJoin
+from monitor.store import Store
+from monitor.store.records import Evaluation
+from monitor.window import Window, rfc3339
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reevaluation:
+    """A recorded evaluation, and what followed from it."""
+
+    evaluation: Evaluation
+    outcome: Outcome
+
+
+def due(store: Store, name: str, model: Model, now: datetime) -> Iterator[Window]:
+    """Walk over the periods of a model whose re-evaluation is due, oldest first.
+
+    A period is due once its schedule's first time after its end has come, and until
+    it has been evaluated; the first is the one of the model's first window.
+    """
+    settings = model.evaluation
+    starts = [min(store.windows_done(name, m), default=None) for m in model.monitors]
+    known = [start for start in starts if start is not None]
+    if settings is None or not known:
+        return
+    for period in periods.over(min(known), now, settings.period):
+        scheduled = next_fire(settings.schedule, period.end) <= now
+        if scheduled and not store.evaluations(name, period):
+            yield period
+
+
+def reevaluate(  # noqa: PLR0913 - the whole question, in the open
+    cycle: Cycle,
+    store: Store,
+    name: str,
+    model: Model,
+    period: Window,
+    *,
+    as_of: datetime,
+    now: datetime,
+    new_id: Callable[[], str],
+    waiting: bool = False,
+) -> Reevaluation | None:
+    """Evaluate a period on the labels known at `as_of`, and record one more revision.
+
+    With `waiting`, None while too few labels have come and patience is not exhausted.
+    Raises SourceError when the period cannot be evaluated at all.
+    """
+    version = _version_at(store, name, period)
+    watch = _watch(name, model)
+    baseline = cycle.baseline(watch, version, now)
+    try:
+        found = labelled(model, period, cycle.feeds(model, version), as_of)
+    except ChecksError as error:
+        raise SourceError(str(error), permanent=True) from error
+    if found is None:
+        msg = f"model {name!r} has no labels. Fix: add a `labels` section to it"
+        raise SourceError(msg, permanent=True)
+    settings = model.evaluation
+    coverage = found.outcomes.coverage
+    if waiting and settings and coverage < settings.maturity:
+        log.info("evaluation_waits", model=name, coverage=coverage)
+        if now < period.end + settings.patience:
+            return None
+    verdicts = _judge(watch, baseline, found)
+    outcome = follow(
+        cycle.situation(
+            name,
+            EVALUATION,
+            period,
+            version=version,
+            reference_id=baseline.id,
+            actions=settings.actions if settings else (),
+            repeat=None,
+            links={},
+        ),
+        verdicts,
+        policy=Policy(no_data_after=None),
+        now=now,
+        new_id=new_id,
+    )
+    evaluation = Evaluation(
+        model=name,
+        model_version=version,
+        period=period,
+        as_of=as_of,
+        rows=found.outcomes.rows,
+        labelled=found.outcomes.labelled,
+        status=Status.worst(v.status for v in verdicts),
+        verdicts=tuple(verdicts),
+        body=_body(store, name, baseline, found, period),
+    )
+    revision = store.record_evaluation(evaluation, outcome.consequences)
+    log.info(
+        "evaluated", model=name, period=str(period), status=evaluation.status.value
+    )
+    return Reevaluation(
+        evaluation=replace(evaluation, revision=revision), outcome=outcome
+    )
+
+
+def _version_at(store: Store, name: str, period: Window) -> str:
+    """Return the version that was in production at a period's end."""
+    seen = store.versions(name)
+    before = [version for version, since in seen if since < period.end]
+    if not seen:
+        msg = f"no version of model {name!r} has been seen yet. Fix: run `driftd run`"
+        raise SourceError(msg, permanent=False)
+    return before[-1] if before else seen[0][0]
+
+
+def _watch(name: str, model: Model) -> Watch:
+    """Return the watch under which a re-evaluation is judged.
+
+    Its stretches are days: what varies together within a day is what the design
+    effect of a metric has to account for.
+    """
+    settings = model.evaluation
+    day = timedelta(days=1)
+    monitor = Monitor(window=day, every=day, min_rows=1)
+    if settings is not None:
+        monitor = Monitor(window=day, every=day, min_rows=1, checks=settings.checks)
+    return Watch(model=name, monitor=EVALUATION, section=model, settings=monitor)
+
+
+def _judge(watch: Watch, baseline: Baseline, found: LabelJoin) -> list[Verdict]:
+    entries: list[Entry] = [
+        entry for entry in watch.entries if entry.check.subject is Subject.OUTCOMES
+    ]
+    evidence = Evidence(
+        profile=baseline.reference.profile,
+        reference_outcomes=baseline.outcomes,
+        outcomes=found.outcomes,
+        outcome_effects=baseline.outcome_effects,
+        outcomes_cause=baseline.outcomes_cause or "no labels have come yet",
+    )
+    return suite.evaluate(
+        entries,
+        baseline.reference,
+        evidence,
+        alpha=ALPHA,
+        correction=Correction.HOLM,
+    )
+
+
+ALPHA = 0.05
+"""The chance of a false alarm that one re-evaluation may take."""
+
+
+def _body(
+    store: Store, name: str, baseline: Baseline, found: LabelJoin, period: Window
+) -> dict[str, Any]:
+    """Tell every metric with its interval, and the same of the evaluations before."""
+    earlier: dict[str, Any] = {}
+    for evaluation in store.evaluations(name):
+        if evaluation.period.start < period.start:
+            earlier[rfc3339(evaluation.period.start)] = evaluation.body.get("metrics")
+    return {
+        "metrics": _told(metrics(found.outcomes)),
+        "reference": _told(metrics(baseline.outcomes) if baseline.outcomes else {}),
+        "design_effects": dict(baseline.outcome_effects),
+        "previous": earlier,
+        "labels": {
+            "coverage": found.outcomes.coverage,
+            "orphans": found.orphans,
+            "superseded": found.labels.superseded,
+            "late": found.labels.late,
+        },
+    }
+
+
+def _told(found: dict[str, Metric]) -> dict[str, dict[str, float]]:
+    return {
+        name: {"value": m.value, "low": m.low, "high": m.high, "n": m.n}
+        for name, m in found.items()
+    }
+
+
+def to_dict(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation in the JSON form that scripts rely on."""
+    return {
+        "model": evaluation.model,
+        "model_version": evaluation.model_version,
+        "period": {
+            "start": rfc3339(evaluation.period.start),
+            "end": rfc3339(evaluation.period.end),
+        },
+        "as_of": rfc3339(evaluation.as_of),
+        "revision": evaluation.revision,
+        "rows": evaluation.rows,
+        "labelled": evaluation.labelled,
+        "coverage": evaluation.coverage,
+        "status": evaluation.status.value,
+        "verdicts": [verdict_dict(verdict) for verdict in evaluation.verdicts],
+        **evaluation.body,
+    }

@@ -1,0 +1,38 @@
+"""Which version of a model is in production, as the config says or deployment wrote."""
+
+import json
+from collections.abc import Mapping
+
+from monitor.config import Version
+from monitor.errors import SourceError
+
+
+def current_version(version: Version) -> str:
+    """Return the version that is in production now.
+
+    A file may be JSON with the version under a key, or hold the bare version. Raises
+    SourceError when it cannot be read, with the path and the fix.
+    """
+    if version.file is None:
+        return str(version.value)
+    try:
+        text = version.file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{version.file}: the model's version cannot be read ({error})"
+        raise SourceError(msg, permanent=False) from error
+    try:
+        written = json.loads(text)
+    except ValueError:
+        written = text
+    if isinstance(written, Mapping):
+        if version.key not in written:
+            msg = (
+                f"{version.file}: there is no key {version.key!r}. "
+                "Fix: name it in `version: {file: …, key: …}`"
+            )
+            raise SourceError(msg, permanent=True)
+        written = written[version.key]
+    if not isinstance(written, str | int) or not str(written).strip():
+        msg = f"{version.file}: {written!r} is no version"
+        raise SourceError(msg, permanent=True)
+    return str(written).strip()

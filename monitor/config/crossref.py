@@ -67,7 +67,8 @@ def _monitors(model: Model, actions: Iterable[str]) -> Iterator[Problem]:
         for problem in (*_actions(monitor, actions), *_monitor(monitor, model)):
             yield problem.under("monitors", name)
     if model.evaluation is not None:
-        for problem in _actions(model.evaluation, actions):
+        evaluation = model.evaluation
+        for problem in (*_actions(evaluation, actions), *_columns(evaluation, model)):
             yield problem.under("evaluation")
 
 
@@ -76,7 +77,11 @@ def _monitor(monitor: Monitor, model: Model) -> Iterator[Problem]:
         message = f"{monitor.for_} failing windows of the last {monitor.of} cannot be"
         fix = f"write of: {monitor.for_} or more."
         yield Problem(path=("of",), message=message, fix=fix)
-    for check, choice in monitor.checks.root.items():
+    yield from _columns(monitor, model)
+
+
+def _columns(section: Monitor | Evaluation, model: Model) -> Iterator[Problem]:
+    for check, choice in section.checks.root.items():
         for i, column in enumerate(choice.columns or ()):
             if column not in model.columns:
                 yield Problem(

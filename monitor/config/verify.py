@@ -34,6 +34,9 @@ def _problems(
         for key, monitor in model.monitors.items():
             for problem in _checks(monitor.checks):
                 yield problem.under("models", name, "monitors", key, "checks")
+        if model.evaluation is not None:
+            for problem in _checks(model.evaluation.checks):
+                yield problem.under("models", name, "evaluation", "checks")
 
 
 def _checks(checks: Checks) -> Iterator[Problem]:

@@ -1,0 +1,59 @@
+"""Every example config is one that driftd takes."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from monitor.actions.base import ACTIONS
+from monitor.config import load, verify
+from monitor.config.model import Config, Evaluation, Labels, Model, Monitor
+from monitor.problems import keys_of
+from monitor.shipped import configs
+from monitor.sources.base import SOURCES
+
+SECRET = "whsec_" + "c2VjcmV0" * 5
+ENV = {
+    "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T/B/x",
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "PLATFORM_SECRET": SECRET,
+    "PIPELINE_SECRET": SECRET,
+}
+
+
+def examples() -> list[Path]:
+    """Return the files that are configs: those that have models."""
+    found = [
+        path
+        for path in sorted(configs().glob("*.yaml"))
+        if "models" in (yaml.safe_load(path.read_text("utf-8")) or {})
+    ]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("path", examples(), ids=lambda path: path.name)
+def test_an_example_is_valid(path: Path) -> None:
+    config = load(path, ENV)
+    verify(config, sources=SOURCES, actions=ACTIONS)
+
+
+def test_the_full_example_names_every_key() -> None:
+    text = (configs() / "driftd.yaml").read_text("utf-8")
+    keys = {
+        key
+        for section in (Config, Model, Monitor, Evaluation, Labels)
+        for key in keys_of(section)
+    }
+    written = set(re.findall(r"(\w+):", text))
+    assert keys - written - {"timestamp"} == set()
+
+
+def test_the_full_example_shows_the_defaults_it_says_it_does() -> None:
+    tree = yaml.safe_load((configs() / "driftd.yaml").read_text("utf-8"))
+    server = Config.model_validate(tree | {"models": {}} | {"models": MINIMAL}).server
+    assert tree["server"] == {"host": server.host, "port": server.port}
+
+
+MINIMAL = yaml.safe_load((configs() / "minimal.yaml").read_text("utf-8"))["models"]

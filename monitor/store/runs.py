@@ -83,6 +83,16 @@ def latest(connection: Connection) -> list[Run]:
     return read(connection, wanted)
 
 
+def counts(connection: Connection) -> dict[tuple[str, str, str], tuple[int, datetime]]:
+    """Count the runs by model, monitor and status, with when each was last made."""
+    by = (run.c.model, run.c.monitor, run.c.status)
+    wanted = select(*by, func.count(), func.max(run.c.evaluated)).group_by(*by)
+    return {
+        (model, monitor, status): (n, last)
+        for model, monitor, status, n, last in connection.execute(wanted)
+    }
+
+
 def between(
     connection: Connection, model: str, monitor: str, start: datetime, end: datetime
 ) -> list[Run]:

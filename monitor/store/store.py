@@ -15,7 +15,7 @@ from monitor.incident import Incident, Transition
 from monitor.notice import Told
 from monitor.retraining import Retraining, State
 from monitor.store import incidents, outbox, retrainings, rows, runs, versions
-from monitor.store.engine import named, open_engine, plain
+from monitor.store.engine import HEAD, named, open_engine, plain, schema_version
 from monitor.store.records import (
     AuditEntry,
     Consequences,
@@ -54,6 +54,14 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+    def ping(self) -> None:
+        """Raise StoreError unless the database answers with this code's schema."""
+        with self._transaction(writes=False) as connection:
+            found = schema_version(connection)
+        if found != HEAD:
+            message = f"{self.name}: its schema is {found}, this driftd speaks {HEAD}"
+            raise StoreError(message)
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +114,11 @@ class Store:
         """Return the run with the latest window of each monitor, with its verdicts."""
         with self._transaction(writes=False) as connection:
             return runs.latest(connection)
+
+    def run_counts(self) -> dict[tuple[str, str, str], tuple[int, datetime]]:
+        """Count the runs by model, monitor and status, with when the last was made."""
+        with self._transaction(writes=False) as connection:
+            return runs.counts(connection)
 
     def runs_between(
         self, model: str, monitor: str, start: datetime, end: datetime

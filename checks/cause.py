@@ -13,12 +13,14 @@ MIN_SHARE = 0.9
 """The share of the differing pairs that a law must explain to be named."""
 MIN_PAIRS = 5
 """The pairs that it must explain."""
+NEARLY_AS_MANY = 0.98
+"""The share of what the best law explains at which a simpler one is preferred."""
 MIN_DISTINCT = 3
 """The distinct values that it must hold for: every line goes through one point."""
 
 
 class Nature(StrEnum):
-    """What kind of mistake a law describes; of two equally good ones, the earlier."""
+    """What kind of mistake a law describes, the simpler ones first."""
 
     DEFAULT = "default"
     MISSING = "missing"
@@ -32,6 +34,7 @@ class Nature(StrEnum):
     INVERTED = "inverted"
     CASE = "case"
     WHITE_SPACE = "white_space"
+    CASE_AND_WHITE_SPACE = "case_and_white_space"
     SPELLING = "spelling"
     CUT = "cut"
     REMAP = "remap"
@@ -70,20 +73,19 @@ class Cause:
 
 
 def likely(explained: Mapping[Law, int], differing: int) -> Cause | None:
-    """Return the law that explains most, where that is nearly all; or None.
+    """Return the simplest of the laws that explain nearly all, or None.
 
     >>> law = Law(Nature.FACTOR, "served = recomputed x 10")
     >>> str(likely({law: 97}, 100))
     'served = recomputed x 10 (97% of 100 differing)'
     >>> likely({law: 89}, 100)
     """
-    ranked = sorted(
-        explained.items(),
-        key=lambda item: (-item[1], _ORDER[item[0].nature], item[0].sentence),
+    best = max(explained.values(), default=0)
+    least = max(MIN_PAIRS, MIN_SHARE * differing, NEARLY_AS_MANY * best)
+    enough = [(law, count) for law, count in explained.items() if count >= least]
+    if not enough:
+        return None
+    law, count = min(
+        enough, key=lambda item: (_ORDER[item[0].nature], -item[1], item[0].sentence)
     )
-    if not ranked:
-        return None
-    law, count = ranked[0]
-    if count < MIN_PAIRS or count < MIN_SHARE * differing:
-        return None
     return Cause(law=law, explained=count, differing=differing)

@@ -219,6 +219,22 @@ def factor(served: Floats, recomputed: Floats) -> Explained:
     return {law: _counted(holds, recomputed, MIN_DISTINCT)}
 
 
+def factor_or_offset(served: Floats, recomputed: Floats) -> Explained:
+    """Explain values by a factor or by a shift, whichever leaves less.
+
+    Of numbers that are large beside their differences, as times are, both would do.
+    """
+    ratio = served / recomputed
+    ratio = ratio[np.isfinite(ratio)]
+    if len(ratio) == 0:
+        return offset(served, recomputed)
+    shift = np.median(served - recomputed)
+    of_factor = np.median(np.abs(served - recomputed * np.median(ratio)))
+    of_shift = np.median(np.abs(served - recomputed - shift))
+    rule = factor if of_factor <= of_shift else offset
+    return rule(served, recomputed)
+
+
 OFFSETS = ((273.15, " (°C → K)"), (-273.15, " (K → °C)"))
 
 
@@ -322,5 +338,5 @@ def _time_rounding(served: Floats, recomputed: Floats) -> Explained:
     return rounding(served, recomputed, TIME_STEPS)
 
 
-NUMBER_LAWS: tuple[Rule, ...] = (precision, rounding, factor, offset, affine)
+NUMBER_LAWS: tuple[Rule, ...] = (precision, rounding, factor_or_offset, affine)
 TIME_LAWS: tuple[Rule, ...] = (_time_rounding, time_shift)

@@ -101,8 +101,14 @@ def enough(n: int, what: str) -> None:
 def share(count: int, trials: int, n: int) -> Metric:
     """Return the share of `count` in `trials` as a metric, with Wilson's interval."""
     low, high = wilson(count, trials)
+    value = count / trials
     return Metric(
-        value=count / trials, low=low, high=high, n=n, count=count, trials=trials
+        value=value,
+        low=min(low, value),  # at 0 and 1 the bound may be off by the last bit
+        high=max(high, value),
+        n=n,
+        count=count,
+        trials=trials,
     )
 
 

@@ -36,7 +36,7 @@ def texts(
     for law, same in (
         (Law(Nature.CASE, "upper and lower case differ"), _case),
         (Law(Nature.WHITE_SPACE, "white space differs"), _white_space),
-        (Law(Nature.WHITE_SPACE, "case and white space differ"), _both),
+        (Law(Nature.CASE_AND_WHITE_SPACE, "case and white space differ"), _both),
         (Law(Nature.SPELLING, "the same numbers, written differently"), _number),
         (Law(Nature.SPELLING, "served is UTF-8 that was read as Latin-1"), _encoding),
     ):

@@ -44,10 +44,11 @@ def mismatch(pairs: Pairs, *, tolerated: float = 0.001) -> Statistic:
     low, high = wilson(pairs.differing, n)
     tail = special.bdtrc(pairs.differing - 1, n, tolerated) if pairs.differing else 1.0
     cause = pairs.cause
+    value = pairs.differing / n
     return Statistic(
-        value=pairs.differing / n,
-        low=low,
-        high=high,
+        value=value,
+        low=min(low, value),
+        high=max(high, value),
         p_value=min(1.0, float(tail)),
         n_reference=n,
         n_current=n,

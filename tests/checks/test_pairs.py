@@ -1,0 +1,199 @@
+"""Pairs: what counts as equal, and counts that merge."""
+
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.errors import ProfileError, Unmeasurable
+from checks.pairs import MAX_EXAMINED, PairingCounts, Pairs, compare
+from checks.schema import Kind
+
+NUMERIC = {"column": "x", "kind": Kind.NUMERIC}
+
+
+def counts(pairs: Pairs) -> tuple[int, ...]:
+    return (
+        pairs.match,
+        pairs.mismatch,
+        pairs.served_missing,
+        pairs.recomputed_missing,
+        pairs.both_missing,
+    )
+
+
+def test_null_and_nan_are_equal_to_each_other_and_differ_from_values() -> None:
+    served = pa.array([1.0, None, np.nan, None, 2.0])
+    recomputed = pa.array([1.0, None, None, 5.0, np.nan])
+
+    found = compare(served, recomputed, column="x", kind=Kind.NUMERIC)
+
+    assert (1, 0, 1, 1, 2) == counts(found)
+    assert (5, 2) == (found.n_both, found.differing)
+
+
+@pytest.mark.parametrize(
+    ("served", "recomputed", "equal"),
+    [
+        (1.0, 1.0 + 5e-7, True),
+        (1.0, 1.0 + 5e-6, False),
+        (1e9, 1e9 + 500, True),
+        (1e-9, 1.609e-9, False),
+        (0.1 + 0.2 - 0.3, 0.0, True),
+        (np.inf, np.inf, True),
+        (np.inf, -np.inf, False),
+        (np.inf, 1.0, False),
+        (-0.0, 0.0, True),
+    ],
+)
+def test_numbers_are_equal_within_the_tolerance(
+    served: float,
+    recomputed: float,
+    equal: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    found = compare([served], [recomputed], column="x", kind=Kind.NUMERIC)
+
+    assert int(equal) == found.match
+
+
+def test_the_tolerance_is_the_callers() -> None:
+    found = compare([100.0], [101.0], column="x", kind=Kind.NUMERIC, tolerance=0.02)
+
+    assert found.match == 1
+
+
+def test_types_of_one_family_compare_and_numbers_as_categories_too() -> None:
+    whole, floating = pa.array([1, 2], pa.int32()), pa.array([1.0, 2.0])
+
+    for kind in (Kind.NUMERIC, Kind.CATEGORICAL):
+        assert compare(whole, floating, column="x", kind=kind).match == 2
+
+
+def test_text_beside_numbers_is_compared_as_text() -> None:
+    found = compare(["1", "b"], [1, 2], column="x", kind=Kind.NUMERIC)
+
+    assert (1, 1, 0, 0, 0) == counts(found)
+
+
+def test_times_are_equal_whatever_their_zone_and_unit() -> None:
+    moment = datetime(2013, 4, 1, 12, tzinfo=UTC)
+    served = pa.array([moment, None], pa.timestamp("ms", "America/New_York"))
+    recomputed = pa.array([moment, moment], pa.timestamp("us", "UTC"))
+
+    found = compare(served, recomputed, column="t", kind=Kind.DATETIME)
+
+    assert (1, 0, 1, 0, 0) == counts(found)
+
+
+def test_a_time_zone_names_itself_as_the_cause() -> None:
+    moments = [datetime(2013, 4, 1, tzinfo=UTC) + timedelta(hours=i) for i in range(20)]
+    local = [moment - timedelta(hours=4) for moment in moments]
+
+    found = compare(local, moments, column="t", kind=Kind.DATETIME)
+
+    assert found.cause is not None
+    assert "served is 4 h behind recomputed (time zone)" == found.cause.law.sentence
+
+
+def test_a_boolean_is_inverted_only_where_nearly_all_of_it_is() -> None:
+    truth = np.arange(100) % 2 == 0
+    some = truth.copy()
+    some[:20] = ~some[:20]
+
+    inverted = compare(~truth, truth, column="b", kind=Kind.BOOLEAN)
+    mixed = compare(some, truth, column="b", kind=Kind.BOOLEAN)
+
+    assert inverted.cause is not None
+    assert inverted.cause.share == 1.0
+    assert mixed.mismatch == 20
+    assert mixed.cause is None
+
+
+def test_an_empty_side_is_all_missing() -> None:
+    found = compare([None, None], ["a", None], column="x", kind=Kind.CATEGORICAL)
+
+    assert (0, 0, 1, 0, 1) == counts(found)
+
+
+def test_nested_values_are_unmeasurable() -> None:
+    with pytest.raises(Unmeasurable, match="list"):
+        compare([[1]], [[2]], column="x", kind=Kind.CATEGORICAL)
+
+
+def test_columns_of_two_lengths_are_no_pairs() -> None:
+    with pytest.raises(ProfileError, match="2 served values of 'x' beside 1"):
+        compare([1.0, 2.0], [1.0], column="x", kind=Kind.NUMERIC)
+
+
+def test_of_very_many_differing_pairs_a_part_is_examined() -> None:
+    miles = np.arange(1.0, MAX_EXAMINED + 1_001)
+
+    found = compare(miles * 1.609344, miles, column="x", kind=Kind.NUMERIC)
+
+    assert found.mismatch == MAX_EXAMINED + 1_000
+    assert found.examined == MAX_EXAMINED
+    assert found.cause is not None
+    assert found.cause.share == 1.0
+
+
+maybe = st.none() | st.integers(0, 3).map(float) | st.floats(-1e6, 1e6)
+pairs_of = st.lists(st.tuples(maybe, maybe), max_size=40)
+
+
+def compared(rows: list[tuple[Any, Any]]) -> Pairs:
+    served, recomputed = ([row[i] for row in rows] for i in (0, 1))
+    return compare(
+        pa.array(served, pa.float64()),
+        pa.array(recomputed, pa.float64()),
+        column="x",
+        kind=Kind.NUMERIC,
+    )
+
+
+@given(pairs_of, pairs_of, pairs_of)
+def test_merging_is_associative_and_commutative(
+    a: list[tuple[Any, Any]], b: list[tuple[Any, Any]], c: list[tuple[Any, Any]]
+) -> None:
+    x, y, z = compared(a), compared(b), compared(c)
+
+    assert x.merge(y) == y.merge(x)
+    assert x.merge(y).merge(z) == x.merge(y.merge(z))
+    assert counts(x.merge(y)) == counts(compared(a + b))
+
+
+@given(pairs_of.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))))
+def test_the_order_of_rows_leaves_no_trace(
+    both: tuple[list[tuple[Any, Any]], list[tuple[Any, Any]]],
+) -> None:
+    assert compared(both[0]) == compared(both[1])
+
+
+def test_a_cause_outlives_merging() -> None:
+    rng = np.random.default_rng(0)
+    parts = []
+    for _ in range(5):
+        miles = rng.random(50) * 100
+        parts.append(compare(miles * 1.609344, miles, column="x", kind=Kind.NUMERIC))
+
+    found = reduce(lambda a, b: a.merge(b), parts).cause
+
+    assert found is not None
+    assert str(found) == (
+        "served = recomputed × 1.609344 (miles → kilometres) (100% of 250 differing)"
+    )
+
+
+def test_pairs_of_two_columns_do_not_merge() -> None:
+    with pytest.raises(ProfileError, match="'x' cannot be merged with 'y'"):
+        Pairs(column="x").merge(Pairs(column="y"))
+
+
+def test_pairing_counts_add_up() -> None:
+    some = PairingCounts(ids=3, joined=2, only_served=1)
+
+    assert PairingCounts(ids=6, joined=4, only_served=2) == some.merge(some)

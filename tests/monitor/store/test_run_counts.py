@@ -10,7 +10,7 @@ import sqlalchemy
 from checks.verdict import Status
 from monitor.errors import StoreError
 from monitor.store import RunRecord, Store
-from tests.monitor.examples import FIRST
+from tests.monitor.examples import FIRST, run
 
 
 def test_runs_are_counted_by_status_with_when_the_last_was_made(store: Store) -> None:

@@ -33,6 +33,7 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
     found, false = np.cumsum(hits), np.cumsum(misses)
     some = hits > 0
     value = float(hits[some] @ (found / (found + false).clip(1))[some]) / positives
+    value = min(value, 1.0)
     best = found / (found + false - misses).clip(1)
     worst = (found - hits + 1) / (found - hits + 1 + false)
     # Exactly 0 and exactly 1 have cells of their own, whose ties are true ones.
@@ -41,11 +42,11 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
     steps = found / (found + false).clip(1)
     above = float(hits[inner] @ (best - steps)[inner]) / positives
     under = float(hits[inner] @ (steps - worst)[inner]) / positives
-    low, high = wilson(min(value, 1.0) * positives, positives)
+    low, high = wilson(value * positives, positives)
     return Metric(
-        value=min(value, 1.0),
-        low=low,
-        high=high,
+        value=value,
+        low=min(low, value),  # at 1 the bound may be off by the last bit
+        high=max(high, value),
         n=outcomes.scored,
         hidden=max(above, under, 0.0),
     )

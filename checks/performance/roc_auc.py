@@ -33,7 +33,7 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
         raise Unmeasurable(cause)
     beats = (np.cumsum(negatives) - negatives / 2) / n
     beaten = 1.0 - (np.cumsum(positives) - positives / 2) / p
-    area = float(positives @ beats) / p
+    area = min(1.0, float(positives @ beats) / p)
     variance = float(positives @ (beats - area) ** 2) / (p - 1) / p
     variance += float(negatives @ (beaten - area) ** 2) / (n - 1) / n
     rows = _effective_rows(area, variance, p, n)
@@ -41,7 +41,11 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
     # Exactly 0 and exactly 1 have cells of their own, whose ties are true ones.
     tied = float(positives[1:-1] @ negatives[1:-1]) / (p * n)
     return Metric(
-        value=min(1.0, area), low=low, high=high, n=outcomes.scored, hidden=tied / 2
+        value=area,
+        low=min(low, area),  # at 0 and 1 the bound may be off by the last bit
+        high=max(high, area),
+        n=outcomes.scored,
+        hidden=tied / 2,
     )
 
 

@@ -1,0 +1,347 @@
+"""Joins by id: labels late, twice, corrected or never; features beside each other."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.classes import Classes
+from checks.outcomes import BinaryOutcomes, RegressionOutcomes
+from checks.registry import Task
+from checks.schema import Column, Kind
+from monitor.errors import SourceError
+from monitor.labels import (
+    LabelJoin,
+    OutcomeColumns,
+    join_outcomes,
+    join_pairs,
+    latest_labels,
+    read_outcomes,
+)
+
+START = datetime(2013, 4, 1, tzinfo=UTC)
+COLUMNS = OutcomeColumns(
+    id="id", label="late", prediction="predicted", score="score", labelled_at="at"
+)
+
+
+def labels(*rows: tuple[Any, bool | None, int | None]) -> pa.Table:
+    """Make a table of (id, label, hours after the start)."""
+    at = [
+        None if hours is None else START + timedelta(hours=hours) for *_, hours in rows
+    ]
+    return pa.table(
+        {
+            "id": pa.array([row[0] for row in rows], pa.string()),
+            "late": pa.array([row[1] for row in rows], pa.bool_()),
+            "at": pa.array(at, pa.timestamp("us", "UTC")),
+        }
+    )
+
+
+def predictions(*rows: tuple[Any, bool, float]) -> pa.Table:
+    return pa.table(
+        {
+            "id": pa.array([row[0] for row in rows], pa.string()),
+            "predicted": pa.array([row[1] for row in rows], pa.bool_()),
+            "score": pa.array([row[2] for row in rows], pa.float64()),
+        }
+    )
+
+
+def latest(table: pa.Table, hours: int | None = None) -> dict[str, bool | None]:
+    as_of = None if hours is None else START + timedelta(hours=hours)
+    kept = latest_labels(table, columns=COLUMNS, as_of=as_of).table
+    return dict(zip(kept["id"].to_pylist(), kept["late"].to_pylist(), strict=True))
+
+
+def test_a_correction_supersedes() -> None:
+    table = labels(("a", False, 5), ("a", True, 1), ("b", True, 2))
+
+    assert {"a": False, "b": True} == latest(table)
+
+
+def test_nothing_labelled_after_the_moment_is_used() -> None:
+    table = labels(("a", True, 1), ("a", False, 5), ("b", True, 6))
+
+    assert {"a": True} == latest(table, 4)
+    assert {"a": False} == latest(table, 5)
+    assert latest_labels(table, columns=COLUMNS, as_of=START).late == 3
+
+
+def test_a_label_that_was_taken_back_is_none() -> None:
+    assert {"a": None} == latest(labels(("a", True, 1), ("a", None, 2)))
+
+
+def test_a_label_without_a_time_is_left_out_and_counted() -> None:
+    found = latest_labels(labels(("a", True, None), ("b", True, 1)), columns=COLUMNS)
+
+    assert ["b"] == found.table["id"].to_pylist()
+    assert found.undated == 1
+
+
+def test_two_labels_at_one_time_are_a_conflict_that_order_does_not_decide() -> None:
+    one, other = ("a", True, 1), ("a", False, 1)
+
+    first = latest_labels(labels(one, other), columns=COLUMNS)
+    second = latest_labels(labels(other, one), columns=COLUMNS)
+
+    assert first.table.equals(second.table)
+    assert (1, 1) == (first.conflicting, second.conflicting)
+
+
+def test_the_same_label_twice_is_no_conflict() -> None:
+    found = latest_labels(labels(("a", True, 1), ("a", True, 1)), columns=COLUMNS)
+
+    assert (0, 1) == (found.conflicting, found.superseded)
+
+
+def test_a_label_without_an_id_is_left_out_and_counted() -> None:
+    found = latest_labels(labels((None, True, 1)), columns=COLUMNS)
+
+    assert (0, 1) == (len(found.table), found.without_id)
+
+
+def joined(
+    table: pa.Table, known: pa.Table, as_of: datetime | None = None
+) -> LabelJoin:
+    return join_outcomes(
+        table, known, columns=COLUMNS, task=Task.BINARY_CLASSIFICATION, as_of=as_of
+    )
+
+
+def test_coverage_orphans_and_repeats_are_counted() -> None:
+    logged = predictions(
+        ("a", True, 0.9), ("b", False, 0.1), ("b", False, 0.1), (None, True, 0.8)
+    )
+
+    found = joined(logged, labels(("a", True, 1), ("z", True, 1)))
+
+    assert found.coverage == pytest.approx(1 / 3)
+    assert (1, 1, 1) == (found.orphans, found.repeated, found.without_id)
+    assert (3, 1) == (found.outcomes.rows, found.outcomes.labelled)
+
+
+ids = st.sampled_from(["a", "b", "c", "d", "e", None])
+label_rows = st.lists(
+    st.tuples(ids, st.sampled_from([True, False, None]), st.none() | st.integers(0, 5)),
+    max_size=25,
+)
+prediction_rows = st.lists(
+    st.tuples(ids, st.booleans(), st.sampled_from([0.1, 0.5, 0.9])), max_size=25
+)
+
+
+@given(
+    prediction_rows.flatmap(lambda r: st.tuples(st.just(r), st.permutations(r))),
+    label_rows.flatmap(lambda r: st.tuples(st.just(r), st.permutations(r))),
+    st.integers(-1, 6),
+    st.integers(0, 25),
+)
+def test_no_order_of_arrival_and_no_batching_changes_the_outcomes(
+    logged: tuple[list[Any], list[Any]],
+    known: tuple[list[Any], list[Any]],
+    hours: int,
+    cut: int,
+) -> None:
+    as_of = START + timedelta(hours=hours)
+    in_order = joined(predictions(*logged[0]), labels(*known[0]), as_of)
+
+    batches = pa.concat_tables([labels(*known[1][:cut]), labels(*known[1][cut:])])
+    shuffled = joined(predictions(*logged[1]), batches, as_of)
+
+    assert in_order.outcomes.to_bytes() == shuffled.outcomes.to_bytes()
+    assert in_order.labels.table.equals(shuffled.labels.table)
+    assert in_order.orphans == shuffled.orphans
+
+
+@given(label_rows, label_rows, st.integers(0, 5))
+def test_what_came_later_never_changes_what_was_known(
+    known: list[Any], more: list[Any], hours: int
+) -> None:
+    later = [(i, label, at + hours + 1) for i, label, at in more if at is not None]
+
+    assert latest(labels(*known), hours) == latest(labels(*known, *later), hours)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (pa.array([1, 2, 3]), pa.array([3, 2], pa.int32())),
+        (pa.array([1, 2, 3]), pa.array([3.0, 2.0, None])),
+        (pa.array([1, 2, 3]), pa.array(["3", "2"])),
+        (pa.array(["x", "y", "z"]).dictionary_encode(), pa.array(["z", "y"])),
+        (pa.array([b"k", b"l", b"m"]), pa.array([b"m", b"l"])),
+        (
+            pa.array([bytes([i] * 16) for i in range(3)], pa.binary(16)),
+            pa.array([bytes([i] * 16) for i in (2, 1)], pa.binary(16)),
+        ),
+    ],
+    ids=["int widths", "floats", "text", "dictionary", "bytes", "fixed bytes"],
+)
+def test_ids_of_any_type_find_each_other(ours: pa.Array, theirs: pa.Array) -> None:
+    logged = pa.table({"id": ours, "predicted": [1, 1, 1]})
+    known = pa.table({"id": theirs, "late": [1, 0, 1][: len(theirs)]})
+
+    found = join_outcomes(
+        logged,
+        known,
+        columns=OutcomeColumns(id="id", label="late", prediction="predicted"),
+        task=Task.BINARY_CLASSIFICATION,
+    ).outcomes
+
+    assert isinstance(found, BinaryOutcomes)
+    assert (1, 1) == (found.true_positives, found.false_positives)
+
+
+def test_of_a_prediction_logged_twice_the_last_made_counts() -> None:
+    logged = pa.table(
+        {
+            "id": ["a", "a"],
+            "predicted": [10.0, 20.0],
+            "made": [START + timedelta(hours=1), START],
+        }
+    )
+    columns = OutcomeColumns(
+        id="id", label="delay", prediction="predicted", predicted_at="made"
+    )
+
+    found = join_outcomes(
+        logged,
+        pa.table({"id": ["a"], "delay": [9.0]}),
+        columns=columns,
+        task=Task.REGRESSION,
+    ).outcomes
+
+    assert isinstance(found, RegressionOutcomes)
+    assert found.absolute.total == 1
+
+
+def test_an_empty_window_has_outcomes_without_rows() -> None:
+    found = joined(predictions(), labels(("a", True, 1)))
+
+    assert (0, 0.0, 1) == (found.outcomes.rows, found.coverage, found.orphans)
+    assert joined(predictions(("a", True, 0.5)), labels()).coverage == 0.0
+
+
+def test_a_missing_column_is_told_with_those_there_are() -> None:
+    with pytest.raises(SourceError, match="no column 'late'; they have: id"):
+        latest_labels(pa.table({"id": [1]}), columns=COLUMNS)
+
+
+def test_a_time_that_is_text_is_refused() -> None:
+    table = pa.table({"id": ["a"], "late": [True], "at": ["yesterday"]})
+
+    with pytest.raises(SourceError, match="'at' holds string, which is no time"):
+        latest_labels(table, columns=COLUMNS)
+
+
+def test_a_reference_has_its_labels_beside_its_predictions() -> None:
+    table = pa.table({"late": ["yes", "no", None], "score": [0.9, 0.2, 0.5]})
+
+    found = read_outcomes(
+        table,
+        columns=OutcomeColumns(id="", label="late", score="score"),
+        task=Task.BINARY_CLASSIFICATION,
+        classes=Classes(positive="yes"),
+    )
+
+    assert (3, 2) == (found.rows, found.labelled)
+
+
+def test_a_task_without_outcomes_is_refused() -> None:
+    with pytest.raises(SourceError, match="task none"):
+        read_outcomes(
+            pa.table({"late": [1]}),
+            columns=OutcomeColumns(id="", label="late"),
+            task=Task.NONE,
+        )
+
+
+FEATURES = (
+    Column(name="distance", kind=Kind.NUMERIC),
+    Column(name="origin", kind=Kind.CATEGORICAL),
+)
+
+
+def test_features_are_compared_row_by_row() -> None:
+    served = pa.table(
+        {"id": [3, 1, 2], "distance": [3.0, 1.0, 2.0], "origin": ["c", "a", "b"]}
+    )
+    recomputed = pa.table(
+        {"id": [1, 2, 3], "distance": [1.0, 2.5, 3.0], "origin": ["a", "b", "c"]}
+    )
+
+    counts, pairs = join_pairs(served, recomputed, id="id", features=FEATURES)
+
+    assert counts.joined == 3
+    assert (2, 1) == (pairs["distance"].match, pairs["distance"].mismatch)
+    assert pairs["origin"].match == 3
+
+
+def test_every_id_is_counted_where_it_belongs() -> None:
+    served = pa.table({"id": ["a", "b", "b", "c", None], "distance": [1.0] * 5})
+    recomputed = pa.table({"id": ["a", "b", "d", "d"], "distance": [1.0] * 4})
+
+    counts, pairs = join_pairs(served, recomputed, id="id", features=FEATURES[:1])
+
+    assert (4, 1) == (counts.served_with_id, counts.served_without_id)
+    assert (4, 0) == (counts.recomputed_with_id, counts.recomputed_without_id)
+    assert (1, 1, 2) == (counts.only_served, counts.only_recomputed, counts.duplicated)
+    assert (4, 1) == (counts.ids, counts.joined)
+    assert pairs["distance"].n_both == 1
+
+
+def test_one_column_that_cannot_be_compared_takes_no_other_along() -> None:
+    served = pa.table({"id": [1], "distance": [[1.0]], "origin": ["a"]})
+    recomputed = pa.table({"id": [1], "distance": [[2.0]], "origin": ["a"]})
+
+    _, pairs = join_pairs(served, recomputed, id="id", features=FEATURES)
+
+    assert "list" in pairs["distance"].unjoined
+    assert pairs["origin"].match == 1
+
+
+def test_a_column_that_one_side_lacks_says_so() -> None:
+    served = pa.table({"id": [1], "distance": [1.0], "origin": ["a"]})
+
+    _, pairs = join_pairs(
+        served, served.drop_columns(["origin"]), id="id", features=FEATURES
+    )
+
+    assert pairs["origin"].n_both == 0
+    assert pairs["origin"].unjoined.startswith(
+        "the recomputed features have no column 'origin'"
+    )
+
+
+def test_rows_that_never_meet_are_no_pairs() -> None:
+    served = pa.table({"id": [1], "distance": [1.0], "origin": ["a"]})
+    other = pa.table({"id": [2], "distance": [1.0], "origin": ["a"]})
+
+    counts, pairs = join_pairs(served, other, id="id", features=FEATURES)
+
+    assert (0, 1, 1) == (counts.joined, counts.only_served, counts.only_recomputed)
+    assert pairs["distance"].n_both == 0
+
+
+def test_a_day_of_traffic_is_joined_in_a_moment() -> None:
+    rng = np.random.default_rng(0)
+    n = 300_000
+    names = [f"f{i}" for i in range(20)]
+    served = pa.table(
+        {"id": np.arange(n)} | {name: rng.normal(size=n) for name in names}
+    )
+    recomputed = served.take(pa.array(rng.permutation(n)))
+    features = [Column(name=name, kind=Kind.NUMERIC) for name in names]
+
+    started = time.process_time()
+    counts, _ = join_pairs(served, recomputed, id="id", features=features)
+
+    assert counts.joined == n
+    assert time.process_time() - started < 3.0, "measured 0.2 s"

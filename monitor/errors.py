@@ -6,7 +6,8 @@ DriftdError
 ├── PluginError      a source, engine or action that is not there, or its options
 ├── SourceError      data could not be read; permanent or worth another try
 ├── ActionError      a notice could not be delivered; permanent, later, or nobody knows
-└── StoreError       the state could not be opened, read or written
+├── StoreError       the state could not be opened, read or written
+└── ServerError      the server cannot listen where it was told to
 """
 
 from collections.abc import Iterable
@@ -75,3 +76,7 @@ class ActionError(DriftdError):
 
 class StoreError(DriftdError):
     """The state could not be opened, read or written."""
+
+
+class ServerError(DriftdError):
+    """The server cannot listen where it was told to."""

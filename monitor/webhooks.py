@@ -5,13 +5,13 @@ the deliverer's work; here each answer is told as permanent, worth a retry, or u
 """
 
 import base64
-import binascii
 import email.utils
 import hashlib
 import hmac
 import json
+import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NoReturn, Self
@@ -19,6 +19,7 @@ from typing import Annotated, Any, NoReturn, Self
 import httpx
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
+from monitor.clock import Clock
 from monitor.errors import ActionError
 from monitor.plugins import Options
 from monitor.problems import mistake
@@ -26,6 +27,9 @@ from monitor.problems import mistake
 _PREFIX = "whsec_"
 _SHORTEST_SECRET = 24
 _LONGEST_ANSWER = 65_536
+
+# httpx would write every URL into the log, and a URL can be a secret.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _RETRYABLE = frozenset({408, 409, 425, 429})
 _MAYBE_DONE = frozenset({408, 500, 502, 504})
@@ -37,6 +41,9 @@ def _secrets(written: object) -> object:
     if isinstance(written, SecretStr):
         return (written,)
     if isinstance(written, str):
+        if not written.strip():
+            message = "the secret is empty, and nothing would be signed"
+            raise mistake(message, "set it, or take the key out.")
         return tuple(written.split())
     if isinstance(written, list | tuple):
         return tuple(p for part in written for p in _parts(part))
@@ -56,7 +63,7 @@ class Receiver(Options):
     bearer: SecretStr | None = None
     """A token for the header Authorization."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    timeout: float = Field(default=15.0, gt=0, le=60, allow_inf_nan=False)
+    timeout: float = Field(default=15.0, gt=0, le=30, allow_inf_nan=False)
 
     @field_validator("url")
     @classmethod
@@ -149,7 +156,7 @@ def key(secret: SecretStr) -> bytes:
     text = secret.get_secret_value().strip().removeprefix(_PREFIX)
     try:
         found = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:
         found = b""
     if len(found) < _SHORTEST_SECRET:
         message = f"this is no secret of {_SHORTEST_SECRET} bytes or more in base64"
@@ -157,13 +164,14 @@ def key(secret: SecretStr) -> bytes:
     return found
 
 
-def send(receiver: Receiver, request: Request, now: datetime) -> Answer:
+def send(receiver: Receiver, request: Request, clock: Clock) -> Answer:
     """Send a request once and return the answer of a receiver that took it.
 
     Redirects are not followed and the environment's proxies not used. Raises
     ActionError, which names the receiver's host and nothing else of its URL.
     """
-    headers = {**receiver.headers, **request.headers(receiver.secret, now)}
+    began = clock.now()
+    headers = {**receiver.headers, **request.headers(receiver.secret, began)}
     if receiver.bearer is not None:
         headers["authorization"] = f"Bearer {receiver.bearer.get_secret_value()}"
     try:
@@ -173,7 +181,8 @@ def send(receiver: Receiver, request: Request, now: datetime) -> Answer:
                 "POST", receiver.url, content=request.body, headers=headers
             ) as response,
         ):
-            body = _beginning(response)
+            enough = timedelta(seconds=receiver.timeout)
+            body = _beginning(response, lambda: clock.now() - began > enough)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         msg = f"{receiver.place} cannot be reached ({type(error).__name__})"
         raise ActionError(msg, permanent=False) from None
@@ -184,17 +193,17 @@ def send(receiver: Receiver, request: Request, now: datetime) -> Answer:
         msg = f"{receiver.place}: no request can be made ({type(error).__name__})"
         raise ActionError(msg, permanent=True) from None
     if not response.is_success:
-        _refuse(receiver.place, response, now)
+        _refuse(receiver.place, response, clock.now())
     return Answer(status=response.status_code, body=body)
 
 
-def _beginning(response: httpx.Response) -> bytes:
+def _beginning(response: httpx.Response, is_late: Callable[[], bool]) -> bytes:
     """Read what is worth reading of an answer; its status counts in any case."""
     found = b""
     try:
         for part in response.iter_bytes():
             found += part
-            if len(found) > _LONGEST_ANSWER:
+            if len(found) > _LONGEST_ANSWER or is_late():
                 break
     except httpx.HTTPError:
         return b""

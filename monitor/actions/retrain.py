@@ -73,7 +73,7 @@ class RetrainAction:
             "timestamp": rfc3339(delivery.created),
         }
         request = Request.of(delivery.id, body)
-        answer = send(self._options, request, self._clock.now())
+        answer = send(self._options, request, self._clock)
         return Receipt(
             remote_id=_run(answer),
             detail=f"{self._options.place} answered {answer.status}",

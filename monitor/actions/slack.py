@@ -54,7 +54,7 @@ class SlackAction:
         base_url: str = "https://slack.com/api/"
         on: frozenset[Family] = Field(default=frozenset(Family), min_length=1)
         """The families of incidents that it tells of; all unless named."""
-        timeout: int = Field(default=15, ge=1, le=60)
+        timeout: int = Field(default=15, ge=1, le=30)
 
         @model_validator(mode="after")
         def _one_way(self) -> Self:

@@ -41,5 +41,5 @@ class WebhookAction:
             "timestamp": rfc3339(delivery.created),
         }
         request = Request.of(delivery.id, body)
-        answer = send(self._options, request, self._clock.now())
+        answer = send(self._options, request, self._clock)
         return Receipt(detail=f"{self._options.place} answered {answer.status}")

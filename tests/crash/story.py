@@ -33,7 +33,7 @@ from monitor.retraining import RetrainPolicy, reason_to_retrain
 from monitor.store import Consequences, RunRecord, Store
 from tests.monitor.examples import DAY, FIRST, run, statistic, verdict, window
 
-MORE = 5
+MORE = 20
 NETWORK = 0.004
 """Seconds that a request or an answer is under way: moments to be killed in."""
 MODEL, MONITOR = "flights", "daily"
@@ -151,10 +151,12 @@ def deliver(store: Store, folder: Path, clock: ManualClock) -> None:
     deliver_due(store, sinks(folder), clock=clock, rng=rng, lease=timedelta(hours=1))
 
 
-def tell(folder: Path, windows: int) -> None:
+def tell(folder: Path, windows: int, ready: int | None = None) -> None:
     """Tell the story from wherever it broke off, up to a number of windows."""
     clock = ManualClock(FIRST)
     with Store.open(f"sqlite:///{folder}/driftd.db") as store:
+        if ready is not None:
+            os.write(ready, b"!")
         done = store.windows_done(MODEL, MONITOR)
         for day in range(windows):
             clock.move_to(window(day).end)
@@ -166,16 +168,24 @@ def tell(folder: Path, windows: int) -> None:
             deliver(store, folder, clock)
 
 
-def child(folder: Path, windows: int) -> int:
-    """Start telling in a process of its own and return its id."""
+def child(folder: Path, windows: int, *, wait: bool = False) -> int:
+    """Start telling in a process of its own and return its id.
+
+    With `wait`, not before it has opened its store.
+    """
+    listen, speak = os.pipe()
     started = os.fork()
     if started == 0:
         try:
-            tell(folder, windows)
+            tell(folder, windows, speak)
         except BaseException as error:  # noqa: BLE001 - the parent reads the exit code
             print(repr(error), file=sys.stderr, flush=True)
             os._exit(1)
         os._exit(0)
+    os.close(speak)
+    if wait:
+        os.read(listen, 1)
+    os.close(listen)
     return started
 
 
@@ -185,8 +195,10 @@ def kill_at_random(folder: Path, seed: int, kills: int) -> int:
     with TemporaryDirectory() as scratch:
         tell(Path(scratch), 10)  # what is loaded once need not be loaded by each child
     for _ in range(kills):
-        running = child(folder, sys.maxsize)
-        time.sleep(chance.uniform(0.03, 0.25))
+        # One in five dies before it has opened the store, the others in their work.
+        opened = chance.random() < 0.8
+        running = child(folder, sys.maxsize, wait=opened)
+        time.sleep(chance.uniform(0.0, 0.25 if opened else 0.03))
         os.kill(running, signal.SIGKILL)
         _, status = os.waitpid(running, 0)
         if not os.WIFSIGNALED(status):

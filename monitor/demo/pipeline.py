@@ -8,7 +8,7 @@ import glob
 import json
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -97,6 +97,13 @@ class Pipeline(Loopback):
         """The payload of every believed request, repeats included."""
         with self._runs_lock:
             return tuple(self._requests)
+
+    def settle(self, seconds: float) -> None:
+        """Wait until every run has come to its end; TimeoutError when it takes long."""
+        wait([self._worker.submit(lambda: None)], seconds)
+        if any(run.state is State.RUNNING for run in self.runs):
+            msg = f"the pipeline is still at work after {seconds:.0f} seconds"
+            raise TimeoutError(msg)
 
     def __exit__(
         self,

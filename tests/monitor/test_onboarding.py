@@ -193,8 +193,11 @@ def test_a_wide_table_is_looked_at_in_bounded_memory(tmp_path: Path) -> None:
     assert "833 of its 20,000 rows were looked at" in text
 
 
-ODD = "on y 1e3 null ~ # naïve☃ 😀 ${HOME} \u202e \" ' { 010 << a.b =1+1".split(" ")
-ODD += ["", " ", "a: b", "- a", "\u2028", "\x85", "\n", "a #b"]
+ODD = [
+    *("on", "y", "1e3", "null", "~", "#", "naïve ☃", "😀", "${HOME}", "\u202e", "010"),
+    *('"', "'", "{", "<<", "a.b", "=1+1", "", " ", "a: b", "- a", "a #b"),
+    *("\u2028", "\x85", "\n"),
+]
 
 
 def test_odd_names_are_read_back_as_they_are(tmp_path: Path) -> None:

@@ -252,8 +252,10 @@ def notify(  # noqa: PLR0913 - everything that a notice depends on
     # What was heard of and is muted now goes on: its end is still to be told.
     heard = told.incident_ids if told else frozenset()
     firing |= heard & {incident.id for incident, _ in mine.muted}
+    # Windows that are caught up at one moment may each have the same to tell.
+    what = (reason, rfc3339(now), str(context.window), *sorted(firing))
     notice = Notice(
-        id=delivery_id(group.model, group.monitor, action, reason, rfc3339(now)),
+        id=delivery_id(group.model, group.monitor, action, *what),
         model=group.model,
         monitor=group.monitor,
         reason=reason,

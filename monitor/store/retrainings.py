@@ -17,14 +17,16 @@ from monitor.store.tables import retraining as table
 def put(
     connection: Connection, made: Iterable[Retraining], actor: str = "driftd"
 ) -> None:
-    """Write retrainings as they stand; one with a known id is brought up to date."""
+    """Write retrainings as they stand; a known one only if it has moved on since."""
     for one in made:
         row = rows.retraining_row(one)
-        changed = connection.execute(
-            update(table).where(table.c.id == one.id).values(row)
-        )
-        if changed.rowcount == 0:
+        known = connection.scalar(select(table.c.state).where(table.c.id == one.id))
+        if known is None:
             connection.execute(insert(table).values(row))
+        elif one.state.step > State(known).step:
+            connection.execute(update(table).where(table.c.id == one.id).values(row))
+        else:
+            continue
         entry = AuditEntry(
             at=one.changed,
             actor=actor,

@@ -290,6 +290,31 @@ def test_a_delivery_keeps_its_id_while_time_gives_another() -> None:
     assert len({made(NOW), made(NOW + DAY), made(NOW, "other")}) == 3
 
 
+def test_two_windows_caught_up_at_one_moment_make_two_deliveries() -> None:
+    ids = set()
+    for day in (1, 2):
+        made = notify(
+            group(A),
+            None,
+            action="team",
+            routing=EVERY,
+            context=Context(window=window(day)),
+            now=NOW,
+        )
+        assert made
+        ids.add(made.id)
+
+    assert len(ids) == 2
+
+
+def test_two_stories_told_at_one_moment_make_two_deliveries() -> None:
+    first, second = send(group(A), None, NOW, EVERY), send(group(B), None, NOW, EVERY)
+
+    assert first
+    assert second
+    assert first.id != second.id
+
+
 def test_what_is_no_incident_keeps_out_of_the_incidents_group() -> None:
     aside = attention(
         "delivery d1 could not reach team: 404",

@@ -299,6 +299,19 @@ def test_a_late_word_of_an_earlier_step_changes_nothing(store: Store) -> None:
     assert store.set_retraining("nobody", RetrainingState.RUNNING, FIRST) is None
 
 
+def test_asking_again_for_a_known_retraining_does_not_set_it_back(
+    store: Store,
+) -> None:
+    store.record_run(record(0, retrainings=[retraining()]))
+    store.set_retraining("r1", RetrainingState.SUCCEEDED, FIRST)
+
+    store.record_run(record(1, retrainings=[retraining()]))
+
+    (kept,) = store.retrainings()
+    assert kept.state is RetrainingState.SUCCEEDED
+    assert len(store.audit()) == 2
+
+
 def test_a_new_version_brings_its_retraining_to_an_end(store: Store) -> None:
     states = (
         RetrainingState.ACCEPTED,

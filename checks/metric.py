@@ -202,7 +202,7 @@ def _statistic(
     p_value: float,
 ) -> Statistic:
     value, low, high = effect
-    detail = f"{now} on {now.n:,} labelled of {current.rows:,} rows"
+    detail = f"on {now.n:,} labelled of {current.rows:,} rows"
     for cause, count in current.refusals.items():
         detail += f"; {count:,} {cause}"
     return Statistic(

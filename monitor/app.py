@@ -19,13 +19,13 @@ from monitor.action import Action
 from monitor.actions.base import ACTIONS, open_action
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config, Plugin, load, verify
+from monitor.consequence import fired
 from monitor.cycle import Cycle, Parts, Rotation, Turn
 from monitor.deliver import Counts, deliver_due
 from monitor.engines.base import Rows
 from monitor.engines.local import LocalEngine
 from monitor.errors import SourceError
 from monitor.evaluate import Watch
-from monitor.incident import State
 from monitor.reevaluate import Reevaluation
 from monitor.report import Order, ReportDesk, place
 from monitor.sources.base import SOURCES, open_source
@@ -188,12 +188,8 @@ class App:
 
     def _draw(self, turn: Turn) -> None:
         """Order a report for a window that made an incident fire."""
-        moves = turn.outcome.consequences.moves
-        fired = any(
-            move.transition is not None and move.transition.new is State.FIRING
-            for move in moves
-        )
-        if not fired or turn.assessment is None or turn.baseline is None:
+        begun = fired(turn.outcome.consequences.moves)
+        if not begun or turn.assessment is None or turn.baseline is None:
             return
         self.reports.submit(
             Order(

@@ -12,7 +12,7 @@ from typing import Any
 from checks.verdict import Verdict
 from monitor import notice, retraining
 from monitor.action import Delivery
-from monitor.incident import Cause, Incident, Move, Policy, advance, close
+from monitor.incident import Cause, Incident, Move, Policy, State, advance, close
 from monitor.notice import Context, Group, Routing, Told
 from monitor.retraining import Retraining, RetrainPolicy
 from monitor.store.records import Consequences
@@ -113,7 +113,7 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
         window=situation.window,
         reference_id=situation.reference_id,
         retraining=" ".join(said) or None,
-        links=situation.links,
+        links=situation.links if fired(moves) else {},
     )
     notices = [
         notice.notify(
@@ -133,6 +133,14 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
             retrainings=asked,
         ),
         said=said,
+    )
+
+
+def fired(moves: Sequence[Move]) -> bool:
+    """Tell whether an incident has begun to fire: then a report is drawn."""
+    return any(
+        move.transition is not None and move.transition.new is State.FIRING
+        for move in moves
     )
 
 

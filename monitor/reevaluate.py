@@ -1,6 +1,7 @@
 """A re-evaluation: a period on the labels that have come, beside all before it."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -178,14 +179,17 @@ def _body(
     store: Store, name: str, baseline: Baseline, found: LabelJoin, period: Window
 ) -> dict[str, Any]:
     """Tell every metric with its interval, and the same of the evaluations before."""
+    effects = baseline.outcome_effects
     earlier: dict[str, Any] = {}
     for evaluation in store.evaluations(name):
         if evaluation.period.start < period.start:
             earlier[rfc3339(evaluation.period.start)] = evaluation.body.get("metrics")
     return {
-        "metrics": _told(metrics(found.outcomes)),
-        "reference": _told(metrics(baseline.outcomes) if baseline.outcomes else {}),
-        "design_effects": dict(baseline.outcome_effects),
+        "metrics": _told(metrics(found.outcomes), effects),
+        "reference": _told(
+            metrics(baseline.outcomes) if baseline.outcomes else {}, effects
+        ),
+        "design_effects": dict(effects),
         "previous": earlier,
         "labels": {
             "coverage": found.outcomes.coverage,
@@ -196,11 +200,20 @@ def _body(
     }
 
 
-def _told(found: dict[str, Metric]) -> dict[str, dict[str, float]]:
-    return {
-        name: {"value": m.value, "low": m.low, "high": m.high, "n": m.n}
-        for name, m in found.items()
-    }
+def _told(
+    found: Mapping[str, Metric], effects: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Tell metrics with intervals that serial correlation has widened."""
+    told = {}
+    for name, metric in found.items():
+        root = math.sqrt(effects.get(name, 1.0))
+        told[name] = {
+            "value": metric.value,
+            "low": metric.value - (metric.value - metric.low) * root,
+            "high": metric.value + (metric.high - metric.value) * root,
+            "n": metric.n,
+        }
+    return told
 
 
 def to_dict(evaluation: Evaluation) -> dict[str, Any]:

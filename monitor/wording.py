@@ -1,6 +1,7 @@
 """The words in which driftd speaks of an incident: one place for every channel."""
 
 import math
+from dataclasses import dataclass
 from datetime import datetime, time
 
 from checks.statistic import Statistic
@@ -93,15 +94,21 @@ def name(check: str) -> str:
     return NAMES.get(check, check.replace("_", " "))
 
 
+_OF_THE_MODEL = (Family.PERFORMANCE, Family.ESTIMATE)
+
+
 def subject(key: Key) -> str:
     """Say what an incident is about: the column, or the table, and the segment."""
-    about = key.column if key.column is not None else "whole table"
+    about = key.column
+    if about is None:
+        about = "the model" if key.family in _OF_THE_MODEL else "whole table"
     return f"{about} ({key.segment})" if key.segment else about
 
 
 def title(key: Key) -> str:
     """Name an incident in a few words, as another's explanation."""
-    return f"{name(key.check)} on {subject(key)}"
+    link = "of" if key.column is None and key.family in _OF_THE_MODEL else "on"
+    return f"{name(key.check)} {link} {subject(key)}"
 
 
 def finding(verdict: Verdict) -> str:
@@ -112,6 +119,8 @@ def finding(verdict: Verdict) -> str:
     if statistic is None:
         return f"{name(verdict.check)}: {verdict.cause or 'no figures'}"
     said = _change(verdict, statistic)
+    if verdict.family is Family.PERFORMANCE:
+        return f"{said} on {count(statistic.n_current, 'labelled row')}"
     if statistic.detail and statistic.detail != said:
         said += f", {statistic.detail}"
     return said
@@ -165,24 +174,49 @@ def _distribution(verdict: Verdict, statistic: Statistic) -> str:
     return f"{said}, mean {before} → {after}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    """In what an effect and its threshold are told."""
+
+    scale: int = 1
+    change: str = ""
+    threshold: str = ""
+
+
+_PLAIN = _Unit()
+_POINTS = _Unit(scale=100, change=" points", threshold=" %")
+_RELATIVE = _Unit(scale=100, change=" %", threshold=" %")
+
+
+def _unit(verdict: Verdict) -> _Unit:
+    """Tell a share from a relative change (an error that grew by a quarter)."""
+    if verdict.check in SHARES:
+        return _POINTS
+    found = verdict.statistic
+    if found is None or not found.at_reference or found.at_current is None:
+        return _PLAIN
+    growth = found.at_current / found.at_reference - 1
+    relative = math.isclose(found.value, growth, rel_tol=1e-6, abs_tol=1e-9)
+    absolute = math.isclose(found.value, growth * found.at_reference, rel_tol=1e-6)
+    return _RELATIVE if relative and not absolute else _PLAIN
+
+
 def certainty(verdict: Verdict) -> str:
     """Say how sure the finding is, in brackets; empty for an exact comparison.
 
-    The interval is that of the change; for shares in percentage points.
+    The interval is that of the change: in percentage points for shares, in percent
+    where the change is relative.
     """
     statistic = verdict.statistic
     if statistic is None or (statistic.p_value is None and _exact(statistic)):
         return ""
-    share = verdict.check in SHARES
-    scale, unit = (100, " points") if share else (1, "")
-    ends = interval(scale * statistic.low, scale * statistic.high)
-    said = f"95 % interval {ends}{unit}"
-    stated = statistic.at_reference is not None and verdict.family not in (
-        Family.DRIFT,
-        Family.SKEW,
-    )
-    if stated or share:
-        said = f"change {number(scale * statistic.value)}{unit}, {said}"
+    unit = _unit(verdict)
+    ends = interval(unit.scale * statistic.low, unit.scale * statistic.high)
+    said = f"95 % interval {ends}{unit.change}"
+    distance = verdict.family in (Family.DRIFT, Family.SKEW)
+    if verdict.check in SHARES or (statistic.at_reference is not None and not distance):
+        change = number(unit.scale * statistic.value)
+        said = f"change {change}{unit.change}, {said}"
     return f" ({said}{_probability(verdict)})"
 
 
@@ -207,7 +241,7 @@ def sentence(incident: Incident) -> str:
     if verdict.check != NO_DATA:
         said += f", {verdict.check}"
     if verdict.threshold:
-        share = verdict.check in SHARES
-        limit = percent(verdict.threshold) if share else number(verdict.threshold)
-        said += f", threshold {limit}"
+        unit = _unit(verdict)
+        limit = number(unit.scale * verdict.threshold)
+        said += f", threshold {limit}{unit.threshold}"
     return f"{said}, since {day(incident.opened)}"

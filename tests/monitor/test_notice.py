@@ -273,7 +273,7 @@ def test_the_lines_tell_what_is_muted_what_ended_and_the_retraining() -> None:
     lines = said(group(B, muted=(A,), resolved=(AUC,)), told("auc")).lines()
 
     assert lines[0].startswith("wind: ")
-    assert lines[1].startswith("resolved: whole table: ")
+    assert lines[1].startswith("resolved: the model: ")
     assert lines[2].endswith(", muted by missing on temp")
     assert lines[3] == "Retraining requested because of wasserstein on temp."
 

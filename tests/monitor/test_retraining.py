@@ -172,7 +172,7 @@ def test_a_request_carries_its_key_its_evidence_and_its_window() -> None:
     }
     assert [one["check"] for one in sent.body["evidence"]] == ["roc_auc", "wasserstein"]
     assert sent.body["reason"] == (
-        "Retraining requested because of ROC AUC on whole table and 1 more."
+        "Retraining requested because of ROC AUC of the model and 1 more."
     )
     assert sent.body["data"] == "log/*.parquet"
     json.dumps(dict(sent.body), allow_nan=False)

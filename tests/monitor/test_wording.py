@@ -117,12 +117,33 @@ SENTENCES = [
             check="roc_auc",
             family=Family.PERFORMANCE,
             column=None,
-            found=statistic(0.07, 0.05, 0.09, at_reference=0.78, at_current=0.71),
+            found=statistic(
+                0.07,
+                0.05,
+                0.09,
+                at_reference=0.78,
+                at_current=0.71,
+                detail="0.71 [0.69, 0.73] on 900 labelled of 950 rows",
+            ),
             threshold=0.03,
         ),
         (
-            "whole table: ROC AUC fell from 0.78 to 0.71 (change 0.07, 95 % "
+            "the model: ROC AUC fell from 0.78 to 0.71 on 900 labelled rows (change 0.07, 95 % "
             "interval 0.05 to 0.09), roc_auc, threshold 0.03, since 2013-05-03"
+        ),
+    ),
+    (
+        verdict(
+            check="log_loss",
+            family=Family.PERFORMANCE,
+            column=None,
+            found=statistic(0.25, 0.18, 0.3301, at_reference=0.4, at_current=0.5),
+            threshold=0.1,
+        ),
+        (
+            "the model: log loss rose from 0.4 to 0.5 on 900 labelled rows "
+            "(change 25 %, 95 % interval 18 to 33 %), log_loss, threshold 10 %, "
+            "since 2013-05-03"
         ),
     ),
     (
@@ -133,7 +154,7 @@ SENTENCES = [
             found=statistic(0.1, 0.1, 0.1, at_reference=0.5, at_current=0.5),
         ),
         (
-            "whole table: estimated F1 stayed at 0.5 (change 0.1, 95 % interval "
+            "the model: estimated F1 stayed at 0.5 (change 0.1, 95 % interval "
             "0.1 to 0.1), f1, threshold 0.2, since 2013-05-03"
         ),
     ),

@@ -1,5 +1,6 @@
 """The landing page: is any model in trouble, since when, how bad, and where to look."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -113,7 +114,11 @@ def _minute(moment: datetime) -> str:
 
 
 def _sentence(incident: Incident) -> str:
-    return wording.sentence(incident)
+    """Tell an incident, without the signs by which a name can turn a line around."""
+    return _TURNING.sub("\N{REPLACEMENT CHARACTER}", wording.sentence(incident))
+
+
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 _PAGES = Environment(

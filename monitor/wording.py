@@ -119,11 +119,10 @@ def finding(verdict: Verdict) -> str:
     if statistic is None:
         return f"{name(verdict.check)}: {verdict.cause or 'no figures'}"
     said = _change(verdict, statistic)
-    if verdict.family is Family.PERFORMANCE:
-        return f"{said} on {count(statistic.n_current, 'labelled row')}"
-    if statistic.detail and statistic.detail != said:
-        said += f", {statistic.detail}"
-    return said
+    if not statistic.detail or statistic.detail == said:
+        return said
+    link = " " if statistic.detail.startswith("on ") else ", "
+    return f"{said}{link}{statistic.detail}"
 
 
 def _change(verdict: Verdict, statistic: Statistic) -> str:

@@ -123,13 +123,14 @@ SENTENCES = [
                 0.09,
                 at_reference=0.78,
                 at_current=0.71,
-                detail="0.71 [0.69, 0.73] on 900 labelled of 950 rows",
+                detail="on 900 labelled of 950 rows",
             ),
             threshold=0.03,
         ),
         (
-            "the model: ROC AUC fell from 0.78 to 0.71 on 900 labelled rows (change 0.07, 95 % "
-            "interval 0.05 to 0.09), roc_auc, threshold 0.03, since 2013-05-03"
+            "the model: ROC AUC fell from 0.78 to 0.71 on 900 labelled of 950 "
+            "rows (change 0.07, 95 % interval 0.05 to 0.09), roc_auc, threshold "
+            "0.03, since 2013-05-03"
         ),
     ),
     (
@@ -141,7 +142,7 @@ SENTENCES = [
             threshold=0.1,
         ),
         (
-            "the model: log loss rose from 0.4 to 0.5 on 900 labelled rows "
+            "the model: log loss rose from 0.4 to 0.5 "
             "(change 25 %, 95 % interval 18 to 33 %), log_loss, threshold 10 %, "
             "since 2013-05-03"
         ),

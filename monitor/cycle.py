@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-import pyarrow as pa
 import structlog
 
 from checks import codec
@@ -20,6 +19,7 @@ from checks.verdict import Reason, Status, Verdict
 from monitor import baseline as baselines
 from monitor.action import Action
 from monitor.baseline import Baseline
+from monitor.comparison import build_baseline, earlier
 from monitor.config import Config, Model, Monitor, Plugin
 from monitor.consequence import Listener, Outcome, Situation, Trainer, follow, rotate
 from monitor.engines.base import Engine, Rows
@@ -27,7 +27,7 @@ from monitor.errors import SourceError
 from monitor.evaluate import Assessment, Feeds, Watch, assess
 from monitor.incident import Policy
 from monitor.notice import Routing
-from monitor.retraining import RetrainPolicy, State
+from monitor.retraining import RetrainPolicy, promoted
 from monitor.store import Store
 from monitor.store.records import Consequences, Run, RunRecord, StoredReference
 from monitor.versions import current_version
@@ -233,6 +233,7 @@ class Cycle:
             routing = Routing(on=action.on, repeat=repeat)
             told = store.told(model, monitor, name)
             listeners.append(Listener(action=name, routing=routing, told=told))
+        heard = {i for one in listeners if one.told for i in one.told.incident_ids}
         return Situation(
             model=model,
             monitor=monitor,
@@ -240,6 +241,7 @@ class Cycle:
             reference_id=reference_id,
             window=window,
             incidents=tuple(store.open_incidents(model)),
+            ended=tuple(i for i in store.incidents(heard) if not i.state.open),
             listeners=tuple(listeners),
             trainers=tuple(trainers),
             past=tuple(store.retrainings(model)),
@@ -251,19 +253,12 @@ class Cycle:
         self, watch: Watch, window: Window, baseline: Baseline
     ) -> list[Profile] | None:
         """Return the stored profiles of a trailing reference; None for training."""
-        reference = watch.settings.reference
-        if reference.training:
+        if watch.settings.reference.training:
             return None
-        if reference.trailing is not None:
-            spans = [(window.start - reference.trailing, window.start)]
-        else:
-            weeks = range(1, (reference.same_weekday or 1) + 1)
-            week = timedelta(days=7)
-            spans = [(window.start - k * week, window.end - k * week) for k in weeks]
         found = []
-        for start, end in spans:
+        for span in earlier(watch.settings.reference, window):
             for _, content in self._parts.store.profiles_between(
-                watch.model, watch.monitor, start, end
+                watch.model, watch.monitor, span.start, span.end
             ):
                 try:
                     found.append(baseline.reference.bins.read(content))
@@ -301,12 +296,10 @@ class Cycle:
             for monitor, settings in watched(model).items()
         ]
         outcome = merged(outcomes)
-        if not store.see_version(name, new, now, outcome.consequences):
+        done = promoted(store.retrainings(name), new, now)
+        consequences = replace(outcome.consequences, retrainings=tuple(done))
+        if not store.see_version(name, new, now, consequences):
             return
-        for retraining in store.retrainings(name):
-            if retraining.state.under_way or retraining.state is State.SUCCEEDED:
-                detail = f"version {new} is in production"
-                store.set_retraining(retraining.id, State.PROMOTED, now, detail=detail)
         log.info("version_seen", model=name, old=old, new=new)
         yield Rotation(model=name, old=old, new=new, outcome=outcome)
 
@@ -329,7 +322,8 @@ class Cycle:
         name = f"training/{length // timedelta(seconds=1)}s"
         kept = self._parts.store.reference_for(watch.model, version, name)
         if kept is None:
-            built = self.build_baseline(watch.section, length, version)
+            rows = self._parts.open_source(watch.section.reference, None, version)
+            built = build_baseline(rows, watch.section, length)
             content = built.to_bytes()
             kept = self._parts.store.save_reference(
                 StoredReference(
@@ -343,15 +337,6 @@ class Cycle:
                 )
             )
         return Baseline.from_bytes(kept.content)
-
-    def build_baseline(self, model: Model, length: timedelta, version: str) -> Baseline:
-        """Read the reference data and reduce it; raises SourceError."""
-        schema = model.table
-        rows = self._parts.open_source(model.reference, None, version)
-        table = pa.Table.from_batches(list(rows.read(None, None)))
-        return baselines.build(
-            table, schema, model.task, length=length, classes=model.classes
-        )
 
     def feeds(self, model: Model, version: str) -> Feeds:
         """Open the sources of a model; raises SourceError."""

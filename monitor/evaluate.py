@@ -84,11 +84,14 @@ class Feeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """What one window came to: the verdicts, and what they were made from."""
+    """What one window came to: the verdicts, and what they were made from.
+
+    There is no window where rows were evaluated that carry no time.
+    """
 
     watch: Watch
     version: str
-    window: Window
+    window: Window | None
     baseline_id: str
     reference_rows: int
     verdicts: tuple[Verdict, ...]
@@ -109,8 +112,8 @@ class Assessment:
             "monitor": self.watch.monitor,
             "model_version": self.version,
             "window": {
-                "start": rfc3339(self.window.start),
-                "end": rfc3339(self.window.end),
+                "start": rfc3339(self.window.start) if self.window else None,
+                "end": rfc3339(self.window.end) if self.window else None,
                 "rows": self.profile.rows,
                 "sampled": self.profile.rows,
             },
@@ -149,7 +152,7 @@ def verdict_dict(verdict: Verdict) -> dict[str, Any]:
 
 def assess(  # noqa: PLR0913 - all that one window depends on
     watch: Watch,
-    window: Window,
+    window: Window | None,
     *,
     version: str,
     baseline: Baseline,
@@ -158,7 +161,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     earlier: Iterable[Profile] | None,
     as_of: datetime,
 ) -> Assessment:
-    """Evaluate one window.
+    """Evaluate one window; None stands for all rows there are.
 
     `earlier` holds the stored profiles that a trailing reference is made of, None where
     the reference is the training data. Labels known after `as_of` are not looked at.
@@ -215,7 +218,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     )
 
 
-def _pairs(watch: Watch, window: Window, feeds: Feeds) -> dict[str, Any]:
+def _pairs(watch: Watch, window: Window | None, feeds: Feeds) -> dict[str, Any]:
     """Join served with recomputed features, or say why that cannot be."""
     section = watch.section
     key = section.table.first(Role.ID)
@@ -238,7 +241,11 @@ def _pairs(watch: Watch, window: Window, feeds: Feeds) -> dict[str, Any]:
 
 
 def _outcomes(
-    watch: Watch, window: Window, feeds: Feeds, baseline: Baseline, as_of: datetime
+    watch: Watch,
+    window: Window | None,
+    feeds: Feeds,
+    baseline: Baseline,
+    as_of: datetime,
 ) -> dict[str, Any]:
     """Join predictions with their labels, or say why that cannot be."""
     if baseline.outcomes is None:
@@ -256,7 +263,7 @@ def _outcomes(
 
 
 def labelled(
-    section: Model, window: Window, feeds: Feeds, as_of: datetime
+    section: Model, window: Window | None, feeds: Feeds, as_of: datetime
 ) -> LabelJoin | None:
     """Summarise a window's predictions beside the labels known at `as_of`.
 
@@ -270,7 +277,7 @@ def labelled(
     wanted = [columns.id, columns.prediction, columns.score]
     predictions = whole(feeds.predictions, window, [n for n in wanted if n])
     # A label becomes known after its prediction was made, never before.
-    since = Window(window.start, max(as_of, window.start) + _MOMENT)
+    since = window and Window(window.start, max(as_of, window.start) + _MOMENT)
     names = [columns.id, columns.label, *([known] if known else [])]
     labels = whole(feeds.labels, since if known else None, names)
     return join_outcomes(

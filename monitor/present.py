@@ -58,9 +58,14 @@ def summary(assessment: Assessment) -> str:
 def title(assessment: Assessment) -> str:
     """Name the model, its version, the window and the reference in one line."""
     watch, window = assessment.watch, assessment.window
+    stretch = (
+        f"{wording.day(window.start)} to {wording.day(window.end)}"
+        if window
+        else "all rows"
+    )
     return (
         f"{watch.model} version {assessment.version}, monitor {watch.monitor}: "
-        f"{wording.day(window.start)} to {wording.day(window.end)}, "
+        f"{stretch}, "
         f"{wording.count(assessment.profile.rows, 'row')} against "
         f"{wording.count(assessment.reference_rows, 'row')} of reference"
     )

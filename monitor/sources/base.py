@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import pyarrow as pa
 
@@ -32,6 +32,15 @@ class Source(Protocol):
 
     def schema(self) -> pa.Schema:
         """Return all columns there are, as `read` yields them."""
+        ...
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A source that can tell its data from any other without reading it."""
+
+    def identity(self) -> str:
+        """Return a text that changes when the data does; raises SourceError."""
         ...
 
 

@@ -1,0 +1,80 @@
+"""The log, set up in one place: events with fields, to stderr.
+
+A terminal gets lines to read, everything else one JSON object a line. What libraries
+log through the standard library comes out the same way.
+"""
+
+import logging
+import os
+import sys
+from enum import StrEnum
+
+import structlog
+from structlog.typing import Processor
+
+
+class Level(StrEnum):
+    """How grave an event must be to be written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def number(self) -> int:
+        """The level's number in the standard library."""
+        return logging.getLevelNamesMapping()[self.name]
+
+
+class _Stderr:
+    """Whatever stderr is when a line is written: it may be replaced in between."""
+
+    def write(self, text: str) -> int:
+        """Write to the stderr of now."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush the stderr of now."""
+        sys.stderr.flush()
+
+
+def configure(level: Level) -> None:
+    """Set the log up for this process; libraries are heard from `warning` on."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    rendering = _rendering()
+    stream = _Stderr()
+    structlog.configure(
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(level.number),
+        logger_factory=structlog.PrintLoggerFactory(stream),  # type: ignore[arg-type]
+        cache_logger_on_first_use=False,
+    )
+    lines = logging.StreamHandler(stream)
+    lines.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *rendering,
+            ],
+        )
+    )
+    logging.basicConfig(
+        level=max(level.number, logging.WARNING), handlers=[lines], force=True
+    )
+
+
+def _rendering() -> list[Processor]:
+    """Return what turns an event into a line: for people, or for machines."""
+    if sys.stderr.isatty():
+        plain = bool(os.environ.get("NO_COLOR"))
+        return [structlog.dev.ConsoleRenderer(colors=not plain, sort_keys=False)]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]

@@ -1,0 +1,235 @@
+"""One window evaluated by hand: no incidents, no notices, and nothing is recorded.
+
+The only state is a shelf of baselines, so that a reference is read once.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from checks.profile import Profile
+from checks.schema import Role
+from checks.verdict import Status
+from monitor.baseline import Baseline
+from monitor.config import CheckChoice, Checks, Config, Model, Plugin
+from monitor.comparison import build_baseline, earlier
+from monitor.engines.base import Rows
+from monitor.engines.local import LocalEngine
+from monitor.errors import ConfigError, SourceError
+from monitor.evaluate import Assessment, Feeds, Watch, assess
+from monitor.incident import SCHEMA_CHANGE
+from monitor.problems import nearest
+from monitor.shelf import Shelf, name_of, remembered
+from monitor.sources.base import Identified, open_source
+from monitor.versions import current_version
+from monitor.window import Window, floor
+
+VOLUME = "volume"
+"""The check that means nothing on a file: that holds whatever somebody put into it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a user wants to have checked.
+
+    `data` is a file or glob that stands in for the model's source: all of it is the
+    window, unless `start` or `end` says which part.
+    """
+
+    model: str | None = None
+    monitor: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    data: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows of the data are the window."""
+        return self.data is not None and self.start is None and self.end is None
+
+
+def watch_of(config: Config, model: str | None, monitor: str | None) -> Watch:
+    """Return the monitor that is meant; raises ConfigError where that is not clear."""
+    name = choice(config, "model", model, list(config.models))
+    section = config.models[name]
+    key = choice(config, "monitor", monitor, list(section.monitors))
+    return Watch(
+        model=name, monitor=key, section=section, settings=section.monitors[key]
+    )
+
+
+def choice(config: Config, noun: str, wanted: str | None, names: Sequence[str]) -> str:
+    """Return the one that is wanted, or the only one; raises ConfigError."""
+    if wanted in names:
+        return str(wanted)
+    if wanted is not None:
+        message = f"there is no {noun} {wanted!r}."
+        fix = nearest(wanted, names, noun=f"{noun}s")
+        raise ConfigError(str(config.file), f"--{noun}", message, fix)
+    if len(names) > 1:
+        message = f"there are {len(names)} {noun}s: {', '.join(names)}."
+        raise ConfigError(
+            str(config.file), f"{noun}s", message, f"choose one with --{noun}."
+        )
+    return names[0]
+
+
+def window_of(watch: Watch, asked: Asked, now: datetime) -> Window:
+    """Return the window that is meant: by default the last whole one.
+
+    Raises ConfigError when the end is not after the start.
+    """
+    settings = watch.settings
+    end = asked.end
+    if end is None and asked.start is not None:
+        end = asked.start + settings.window
+    end = end or floor(now - settings.delay, settings.every)
+    start = asked.start or end - settings.window
+    try:
+        return Window(start, end)
+    except ValueError as error:
+        where, fix = "--start, --end", "give an end after the start."
+        raise ConfigError(where, "", f"{error}.", fix) from error
+
+
+def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessment:
+    """Evaluate what is asked for; raises SourceError when nothing can be read."""
+    section = watch.section
+    version = current_version(section.version)
+    served = open_source(section.source, timestamp=section.time_column, version=version)
+    predictions: Rows = served
+    window: Window | None
+    if asked.data is not None:
+        predictions = _given(asked.data, section)
+    if asked.whole:
+        watch = _without_volume(watch)
+        window = _span(predictions, section.time_column)
+        predictions = _Whole(predictions)
+    else:
+        window = window_of(watch, asked, now)
+    baseline = _baseline(section, watch.settings.window, version, shelf)
+    found = assess(
+        watch,
+        window,
+        version=version,
+        baseline=baseline,
+        feeds=_feeds(section, version, predictions),
+        engine=LocalEngine(),
+        earlier=_earlier(watch, window, baseline, served),
+        as_of=now,
+    )
+    if not asked.whole:
+        return found
+    note = "volume is not judged on a whole file: give --start and --end for that"
+    return replace(found, notes=(*found.notes, note))
+
+
+def answered(assessment: Assessment) -> bool:
+    """Tell whether anything could be said of the rows themselves.
+
+    Checks of the whole table, such as the schema's, can be made on an empty one.
+    """
+    told = assessment.verdicts
+    if any(verdict.status is Status.FAIL for verdict in told):
+        return True
+    own = [verdict for verdict in told if verdict.check not in (SCHEMA_CHANGE, VOLUME)]
+    return any(verdict.status is not Status.UNKNOWN for verdict in own or told)
+
+
+def _given(path: str, section: Model) -> Rows:
+    """Open the file that a user names, relative to where the user is."""
+    options = section.source.options if section.source.type == "parquet" else {}
+    given = Plugin(type="parquet", options={**options, "path": path}, base=Path.cwd())
+    return open_source(given, timestamp=section.time_column)
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """Rows of which every window holds all."""
+
+    rows: Rows
+
+    def read(
+        self, window: Window | None, columns: Sequence[str] | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Walk over all rows."""
+        del window
+        return self.rows.read(None, columns)
+
+
+def _without_volume(watch: Watch) -> Watch:
+    checks = Checks({**watch.settings.checks.root, VOLUME: CheckChoice(on=False)})
+    return replace(watch, settings=watch.settings.model_copy(update={"checks": checks}))
+
+
+def _span(rows: Rows, column: str | None) -> Window | None:
+    """Return the stretch from the first to the last row; None where none has a time."""
+    if column is None:
+        return None
+    ends: list[datetime] = []
+    try:
+        for batch in rows.read(None, [column]):
+            if column not in batch.schema.names:
+                return None
+            times = pc.cast(batch.column(column), pa.timestamp("us", "UTC"), safe=False)
+            found = pc.min_max(times)
+            ends += [e.as_py() for e in (found["min"], found["max"]) if e.is_valid]
+        if not ends:
+            return None
+        first, last = (end.astimezone(UTC) for end in (min(ends), max(ends)))
+        return Window(first, last + timedelta(microseconds=1))
+    except (pa.ArrowException, OverflowError, ValueError):
+        return None  # times that no calendar knows
+
+
+def _baseline(
+    section: Model, length: timedelta, version: str, shelf: Shelf
+) -> Baseline:
+    """Take the baseline from the shelf, or read the reference."""
+    rows = open_source(section.reference, timestamp=None, version=version)
+    name = None
+    if isinstance(rows, Identified):
+        name = name_of(section, length, rows.identity())
+    return remembered(shelf, name, lambda: build_baseline(rows, section, length))
+
+
+def _feeds(section: Model, version: str, predictions: Rows) -> Feeds:
+    labels, recomputed = section.labels, section.recomputed
+    moment = section.time_column
+    return Feeds(
+        predictions=predictions,
+        labels=open_source(labels.source, timestamp=labels.timestamp, version=version)
+        if labels
+        else None,
+        recomputed=open_source(recomputed.source, timestamp=moment, version=version)
+        if recomputed
+        else None,
+    )
+
+
+def _earlier(
+    watch: Watch, window: Window | None, baseline: Baseline, rows: Rows
+) -> list[Profile] | None:
+    """Count the stretches that the window is compared with, from the source itself.
+
+    None where that is the training data; none where they cannot be read.
+    """
+    if watch.settings.reference.training:
+        return None
+    spans = earlier(watch.settings.reference, window) if window else []
+    id_column = watch.section.table.first(Role.ID)
+    found = []
+    for span in spans:
+        try:
+            counted = LocalEngine().count(
+                rows, span, baseline.reference.bins, keep=0, by=id_column
+            )
+        except SourceError:
+            continue
+        if counted.profile.rows:
+            found.append(counted.profile)
+    return found

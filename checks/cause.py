@@ -69,7 +69,7 @@ class Cause:
         return self.explained / self.differing
 
     def __str__(self) -> str:
-        return f"{self.law.sentence} ({self.share:.0%} of {self.differing:,} differing)"
+        return f"{self.law.sentence} (in {self.share:.0%} of {self.differing:,} rows)"
 
 
 def likely(explained: Mapping[Law, int], differing: int) -> Cause | None:
@@ -77,7 +77,7 @@ def likely(explained: Mapping[Law, int], differing: int) -> Cause | None:
 
     >>> law = Law(Nature.FACTOR, "served = recomputed x 10")
     >>> str(likely({law: 97}, 100))
-    'served = recomputed x 10 (97% of 100 differing)'
+    'served = recomputed x 10 (in 97% of 100 rows)'
     >>> likely({law: 89}, 100)
     """
     best = max(explained.values(), default=0)

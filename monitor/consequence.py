@@ -40,7 +40,8 @@ class Trainer:
 class Situation:
     """All that is known when a window has been judged.
 
-    `incidents` are the model's open ones in all its monitors, `past` its retrainings;
+    `incidents` are the model's open ones in all its monitors, `ended` those of this
+    monitor that a listener heard of and that have ended since, `past` its retrainings;
     `data` says where the model's rows lie, for the pipeline that retrains on them.
     """
 
@@ -50,6 +51,7 @@ class Situation:
     reference_id: str | None
     window: Window
     incidents: tuple[Incident, ...]
+    ended: tuple[Incident, ...]
     listeners: tuple[Listener, ...]
     trainers: tuple[Trainer, ...]
     past: tuple[Retraining, ...]
@@ -107,7 +109,8 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
     own = {incident.id: incident for incident in situation.own} | moved
     elsewhere = [i for i in situation.incidents if i.id not in own]
     asked, sent, said = _retrain(situation, [*own.values(), *elsewhere], now)
-    group = Group.of(situation.model, situation.monitor, own.values(), elsewhere)
+    told = {incident.id: incident for incident in situation.ended} | own
+    group = Group.of(situation.model, situation.monitor, told.values(), elsewhere)
     context = Context(
         model_version=situation.model_version,
         window=situation.window,

@@ -49,6 +49,7 @@ class Finding:
     column: str | None
     segment: str | None
     since: datetime
+    brief: str = ""
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -78,6 +79,7 @@ class Finding:
             column=key.column,
             segment=key.segment,
             since=incident.opened,
+            brief=wording.brief(incident),
             p_adjusted=verdict.p_adjusted,
             threshold=verdict.threshold,
             muted_by=cause,

@@ -284,33 +284,36 @@ def advance(  # noqa: PLR0913 - the whole question, in the open
     return moves
 
 
-_AWAITS_LABELS = (Family.PERFORMANCE, Family.ESTIMATE)
+_AWAITS_OTHERS = (Family.PERFORMANCE, Family.ESTIMATE, Family.SKEW)
 
 
 def silence(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Draw the `no_data` verdicts from a run: FAIL where a column said nothing.
 
-    One verdict a column, FAIL when any of its checks is UNKNOWN. When every column is
-    silent they are one table-wide FAIL and no verdict each: an outage is one incident,
-    not two hundred. Segments are left out (a small segment is often empty), and so are
-    performance and estimates (labels come late by design).
+    One verdict a column, FAIL when every one of its checks is UNKNOWN: one that can
+    never be made on a column (too many categories, say) is no silence while others
+    speak. When every column is silent they are one table-wide FAIL and no verdict
+    each: an outage is one incident, not two hundred. Segments are left out (a small
+    one is often empty), and so is what waits for other data than the window's own:
+    labels, and recomputed features.
     """
     heard: dict[str | None, list[Verdict]] = {}
     for verdict in verdicts:
-        if verdict.segment is None and verdict.family not in _AWAITS_LABELS:
+        if verdict.segment is None and verdict.family not in _AWAITS_OTHERS:
             heard.setdefault(verdict.column, []).append(verdict)
     table = _silent(heard.pop(None, []))
     columns = {column: _silent(said) for column, said in heard.items()}
     if columns and all(columns.values()):
         unknown = [verdict for silent in columns.values() for verdict in silent]
-        return [_no_data(None, table + unknown)]
+        return [_no_data(None, [*table, *unknown])]
     drawn = [_no_data(None, table)] if verdicts else []
     return drawn + [_no_data(column, silent) for column, silent in columns.items()]
 
 
-def _silent(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return the verdicts that are UNKNOWN."""
-    return [verdict for verdict in verdicts if verdict.status is Status.UNKNOWN]
+def _silent(verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
+    """Return the verdicts when all of them are UNKNOWN, else none."""
+    said = any(verdict.status is not Status.UNKNOWN for verdict in verdicts)
+    return () if said else verdicts
 
 
 def _no_data(column: str | None, silent: Sequence[Verdict]) -> Verdict:

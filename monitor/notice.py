@@ -158,7 +158,8 @@ class Notice:
             return f"{self.model}: all clear, {ended} resolved"
         still = "still " if self.reason is Reason.REPEAT else ""
         firing = wording.count(self.n_firing, "incident")
-        return f"{self.model}: {firing} {still}firing, worst: {self.firing[0].sentence}"
+        worst = self.firing[0]
+        return f"{self.model}: {firing} {still}firing, worst: {worst.brief}"
 
     def lines(self) -> list[str]:
         """Say everything, one line an incident, worst first."""

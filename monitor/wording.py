@@ -233,10 +233,15 @@ def _probability(verdict: Verdict) -> str:
     return f", p {verdict.p_adjusted:.2g}"
 
 
+def brief(incident: Incident) -> str:
+    """Say what happened to what, without how sure that is."""
+    return f"{subject(incident.key)}: {finding(incident.verdict)}"
+
+
 def sentence(incident: Incident) -> str:
     """Say all of an incident in one line: what, how sure, by which rule, since when."""
     verdict = incident.verdict
-    said = f"{subject(incident.key)}: {finding(verdict)}{certainty(verdict)}"
+    said = f"{brief(incident)}{certainty(verdict)}"
     if verdict.check != NO_DATA:
         said += f", {verdict.check}"
     if verdict.threshold:

@@ -36,7 +36,7 @@ def mismatch(pairs: Pairs, *, tolerated: float = 0.001) -> Statistic:
     >>> served = [m * 1.609344 if i % 2 else m for i, m in enumerate(miles)]
     >>> found = mismatch(compare(served, miles, column="distance", kind=Kind.NUMERIC))
     >>> found.value, found.detail
-    (0.5, 'served = recomputed × 1.609344 (miles → kilometres) (100% of 50 differing)')
+    (0.5, 'served = recomputed × 1.609344 (miles → kilometres) (in 100% of 50 rows)')
     """
     n = pairs.n_both
     if n == 0:

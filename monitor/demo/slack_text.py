@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _LINK = re.compile(r"<([^|>]+)\|([^>]+)>")
+_BOLD = re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])")
 _BARE_LINK = re.compile(r"<(https?://[^>]+)>")
 
 
@@ -39,6 +40,7 @@ def plain(text: str) -> str:
     """Turn Slack's markup into plain text.
 
     >>> plain("*late* &lt; 1: <http://127.0.0.1/i/1|incident 1>")
-    '*late* < 1: incident 1 (http://127.0.0.1/i/1)'
+    'late < 1: incident 1 (http://127.0.0.1/i/1)'
     """
+    text = _BOLD.sub(r"\1", text)
     return html.unescape(_BARE_LINK.sub(r"\1", _LINK.sub(r"\2 (\1)", text)))

@@ -1,4 +1,4 @@
-"""The demo's stage: a folder of production's logs, the stand-ins, and driftd on them."""
+"""The demo's stage: production's logs, the stand-ins, and driftd on them."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -102,7 +102,7 @@ def set_up(folder: Path, start: datetime) -> Iterator[Stage]:
         config.write_text((configs() / "demo.yaml").read_text("utf-8"), "utf-8")
         app = App(
             read_config(config, environment(slack, pipeline)),
-            World(clock=clock, rng=Random(SEED)),  # noqa: S311 - jitter of retries
+            World(clock=clock, rng=Random(SEED)),
         )
         stack.enter_context(app)
         yield Stage(

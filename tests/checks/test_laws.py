@@ -63,7 +63,7 @@ def test_another_unit_is_named_though_a_tenth_differs_for_another_reason(
     assert cause is not None
     assert cause.law.nature is Nature.FACTOR
     assert cause.share == 0.9
-    assert str(cause).endswith("(90% of 200 differing)")
+    assert str(cause).endswith("(in 90% of 200 rows)")
 
 
 def test_a_law_for_fewer_is_no_cause(values: Floats) -> None:

@@ -184,7 +184,7 @@ def test_a_cause_outlives_merging() -> None:
 
     assert found is not None
     assert str(found) == (
-        "served = recomputed × 1.609344 (miles → kilometres) (100% of 250 differing)"
+        "served = recomputed × 1.609344 (miles → kilometres) (in 100% of 250 rows)"
     )
 
 

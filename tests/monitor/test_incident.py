@@ -402,6 +402,12 @@ def test_one_word_ends_the_silence() -> None:
     assert State.RESOLVED is after.state
 
 
+def test_a_check_that_can_never_be_made_is_no_silence_while_others_speak() -> None:
+    day = [unknown("a", check="unseen_category"), verdict(Status.PASS, column="a")]
+
+    assert silent_days([day] * 9, Policy()) == []
+
+
 def test_a_silent_table_is_one_incident_not_one_a_column() -> None:
     rows = verdict(family=Family.QUALITY, check="volume")
     day = [rows, *(unknown(f"c{i}") for i in range(200))]

@@ -3,8 +3,9 @@
     magic (7) | version (u16) | length (u64) | zlib(body) | sha256 (32)
     body: header length (u32) | header | arrays
 
-The same value gives the same bytes on every machine, so that a hash of them names it.
-There is no pickle in it, and nothing in it is executed.
+The hash at the end is that of the format's version and the body before compression:
+the same value has the same hash on every machine, whatever its zlib, so that the hash
+names it. There is no pickle in it, and nothing in it is executed.
 """
 
 import hashlib
@@ -44,9 +45,13 @@ def pack(kind: str, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> b
         ensure_ascii=False,
         allow_nan=False,
     ).encode()
-    body = zlib.compress(b"".join((struct.pack("<I", len(text)), text, *chunks)), 6)
-    data = MAGIC + _HEAD.pack(VERSION, len(body)) + body
-    return data + hashlib.sha256(data).digest()
+    body = b"".join((struct.pack("<I", len(text)), text, *chunks))
+    packed = zlib.compress(body, 6)
+    return MAGIC + _HEAD.pack(VERSION, len(packed)) + packed + _hash(VERSION, body)
+
+
+def _hash(version: int, body: bytes) -> bytes:
+    return hashlib.sha256(MAGIC + struct.pack("<H", version) + body).digest()
 
 
 def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -66,10 +71,14 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
     if len(data) != start + length + _DIGEST:
         msg = f"the {kind} is truncated: {len(data)} bytes of {start + length + 32}"
         raise ProfileError(msg)
-    if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
+    try:
+        body = zlib.decompress(data[start:-_DIGEST])
+    except zlib.error as error:
+        msg = f"the {kind} is damaged: {error}"
+        raise ProfileError(msg) from error
+    if _hash(version, body) != data[-_DIGEST:]:
         msg = f"the {kind} is damaged: its checksum does not match"
         raise ProfileError(msg)
-    body = zlib.decompress(data[start:-_DIGEST])
     (size,) = struct.unpack_from("<I", body)
     text = json.loads(body[4 : 4 + size])
     if text["kind"] != kind:
@@ -84,5 +93,5 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def digest(data: bytes) -> str:
-    """Return the name that content gives itself: sha256, 32 hex digits of it."""
-    return hashlib.sha256(data).hexdigest()[:32]
+    """Return the name that packed content gives itself: 32 hex digits of its hash."""
+    return data[-_DIGEST:].hex()[:32]

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from io import BytesIO
 
 import numpy as np
@@ -32,7 +33,7 @@ KEPT_ROWS = 5_000
 """Rows of a reference, and of a window, that are kept as evidence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Baseline:
     """A frozen reference with its outcomes (None without labels) and a row sample.
 
@@ -46,7 +47,7 @@ class Baseline:
     outcomes_cause: str
     sample: pa.Table
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name that the content gives it."""
         return codec.digest(self.to_bytes())

@@ -13,7 +13,7 @@ from monitor.demo.slack_stand_in import SlackStandIn, slack_error
 
 SECTION: dict[str, Any] = {
     "type": "section",
-    "text": {"type": "mrkdwn", "text": "*temp* drifts &gt; 1.4 <http://h/i/1|see>"},
+    "text": {"type": "mrkdwn", "text": "temp drifts &gt; 1.4 <http://h/i/1|see>"},
     "fields": [{"type": "mrkdwn", "text": "window\n1 April"}],
 }
 

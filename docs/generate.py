@@ -12,8 +12,11 @@ from pathlib import Path
 from checks import registry
 from checks.registry import Check
 from checks.schema import Kind
+from docs import dashboard
+from monitor.metrics import METRICS
+from monitor.metrics.worst import TOP_IN_ALL, TOP_OF_A_MODEL
 
-REFERENCE = Path(__file__).parent / "reference"
+ROOT = Path(__file__).parents[1]
 
 
 def words(values: Iterable[str]) -> str:
@@ -74,19 +77,43 @@ def checks_page() -> str:
     return head + "\n".join(rows) + "\n\n" + "\n\n".join(map(section, every)) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"checks.md": checks_page}
+def metrics_page() -> str:
+    """Write the page of all metrics."""
+    rows = [
+        f"| `{m.name}` | {m.sort} | {words(m.labels) or '–'} | {m.help} |"
+        for m in METRICS
+    ]
+    head = (
+        "# Metrics\n\n"
+        "Every metric at `/metrics`, read from the last committed state when it is\n"
+        f"scraped. Of a model at most {TOP_OF_A_MODEL} statistics are series, and\n"
+        f"{TOP_IN_ALL:,} of all models together: the worst ones. All of them are in\n"
+        "the store. Beside these stand `process_cpu_seconds_total`,\n"
+        "`process_resident_memory_bytes` and what else the operating system tells of\n"
+        "the process. Rules over them are in `configs/prometheus/`, a dashboard in\n"
+        "`configs/grafana/`.\n\n"
+        "| metric | sort | labels | what it says |\n|---|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/checks.md": checks_page,
+    "docs/reference/metrics.md": metrics_page,
+    "configs/grafana/dashboards/driftd-overview.json": dashboard.page,
+}
 
 
 def main(arguments: list[str]) -> int:
     """Write every page, or with `--check` say which is out of date; 1 when one is."""
     stale = []
     for name, make in PAGES.items():
-        page, text = REFERENCE / name, make()
+        page, text = ROOT / name, make()
         if page.is_file() and page.read_text() == text:
             continue
-        stale.append(f"docs/reference/{name} is out of date. Fix: make format")
+        stale.append(f"{name} is out of date. Fix: make format")
         if "--check" not in arguments:
-            page.parent.mkdir(exist_ok=True)
+            page.parent.mkdir(parents=True, exist_ok=True)
             page.write_text(text)
     if "--check" in arguments:
         print("\n".join(stale) or f"{len(PAGES)} generated pages are up to date")

@@ -139,7 +139,11 @@ def fill(store: Store, now: datetime) -> None:
         Consequences(
             moves=tuple(move(incident) for incident in incidents(windows[-1])),
             deliveries=tuple(posts),
-            retrainings=(asked, replace(asked, id="r2", state=Retraining.PROMOTED)),
+            retrainings=(
+                asked,
+                replace(asked, id="r2", state=Retraining.PROMOTED),
+                replace(asked, id="r3", state=Retraining.UNKNOWN),
+            ),
         )
     )
     claimed = {one.id: one for one in store.claim_due(now, 3, timedelta(minutes=1))}

@@ -34,7 +34,7 @@ def line(day: str, kind: str, said: str) -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=10)
     grid.add_column(width=11)
-    grid.add_column()
+    grid.add_column(overflow="fold")
     style = COLOURS.get(kind, "")
     quiet = "dim" if kind == "SLACK" else ""
     grid.add_row(Text(day, "dim"), Text(kind, style), Text(said, quiet))
@@ -115,7 +115,8 @@ def _evaluation(done: Reevaluation, day: str) -> Iterator[Table]:
 def message(heard: Message) -> Table:
     """Tell that Slack got a message."""
     where = "in the thread" if heard.thread_ts else heard.channel
-    return line("", "SLACK", f"{where}: {plain(heard.text).splitlines()[0]}")
+    said = plain(heard.text).splitlines()[0].partition(", worst: ")[0]
+    return line("", "SLACK", f"{where}: {said}")
 
 
 def training(run: Run) -> Table:

@@ -145,7 +145,7 @@ def test_a_message_reads_well_in_a_terminal(
     assert slack.messages[0].render() == "\n".join(
         [
             "flights-late",
-            "*temp* drifts > 1.4 see (http://h/i/1)",
+            "temp drifts > 1.4 see (http://h/i/1)",
             *("window", "1 April"),
             "-" * 40,
             "v1",

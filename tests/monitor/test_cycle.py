@@ -1,0 +1,246 @@
+"""Rounds over a small world: due windows, evaluated once, with what follows."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from checks.verdict import Family, Status, Verdict
+from monitor import periods
+from monitor.cycle import Rotation, Turn
+from monitor.incident import Cause, State
+from monitor.reevaluate import Reevaluation
+from tests.monitor.world import DAY, START, log, rows, small, write
+
+
+def turn(events: Iterable[Any]) -> Turn:
+    """Return the one evaluated window among a round's events."""
+    (found,) = [event for event in events if isinstance(event, Turn)]
+    return found
+
+
+def failing(found: Turn) -> set[tuple[str, str | None]]:
+    """Return check and column of every FAIL."""
+    return {(v.check, v.column) for v in verdicts(found) if v.status is Status.FAIL}
+
+
+def verdicts(found: Turn) -> tuple[Verdict, ...]:
+    assert found.assessment is not None
+    return found.assessment.verdicts
+
+
+def test_clean_days_raise_no_alarm(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        days = [turn(world.pass_day()) for _ in range(10)]
+
+        assert [set()] * 10 == [failing(day) for day in days]
+        assert [] == world.app.store.open_incidents("churn")
+
+
+def test_a_shift_fires_and_its_end_resolves(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        drifted = turn(world.pass_day(shift=20.0))
+        (incident, *_) = world.app.store.open_incidents("churn")
+        delivered = world.app.deliver()
+        world.pass_day()
+
+        assert ("wasserstein", "amount") in failing(drifted)
+        assert State.FIRING is incident.state
+        assert 1 == delivered.delivered
+        assert [] == world.app.store.open_incidents("churn")
+
+
+def test_a_window_is_evaluated_once_however_often_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path) as world:
+        assert 2 == len(world.pass_day())  # the first version is seen, and the window
+        assert [] == list(world.app.round())
+
+
+def test_a_restart_takes_up_where_the_daemon_stopped(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        today = world.today
+    for _ in range(3):
+        log(tmp_path, today, rows(today))
+        today += DAY
+    with small(tmp_path, today=today) as world:
+        log(tmp_path, today, rows(today))
+        windows = [event.window.start for event in world.wait()]
+
+        assert [START + k * DAY for k in range(1, 5)] == windows
+
+
+def test_an_empty_window_is_unknown_and_lasting_silence_an_incident(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        silent = [turn(world.wait()) for _ in range(3)]
+
+        columns = {v.column: v for v in verdicts(silent[0]) if v.column}
+        assert {Status.UNKNOWN} == {v.status for v in columns.values()}
+        assert "the window has no rows" == columns["amount"].cause
+        opened = {i.key.check: i.state for i in world.app.store.open_incidents("churn")}
+        assert State.FIRING is opened["no_data"]
+
+
+def test_one_bad_column_takes_no_other_along(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        day = world.today
+        found = turn(world.pass_day(amount=["many"] * 400))
+
+        by_check = {(v.check, v.column): v for v in verdicts(found)}
+        broken = by_check["wasserstein", "amount"]
+        assert Status.UNKNOWN is broken.status
+        assert "the column holds string, which is no number" == broken.cause
+        assert Status.PASS is by_check["jensen_shannon", "plan"].status
+        assert Status.FAIL is by_check["schema_change", None].status
+        assert (day, "amount was number and is text") == (
+            found.window.start,
+            by_check["schema_change", None].statistic.detail,  # type: ignore[union-attr]
+        )
+
+
+def test_a_missing_column_is_told_by_name(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        log(tmp_path, world.today, rows(world.today).drop_columns(["plan"]))
+        found = turn(world.wait())
+
+        by_check = {(v.check, v.column): v for v in verdicts(found)}
+        assert "the window has no column 'plan'" == by_check["missing", "plan"].cause
+        assert ("schema_change", None) in failing(found)
+
+
+def test_an_unreadable_file_is_unknown_with_its_cause_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        part = tmp_path / "log" / f"date={world.today:%Y-%m-%d}" / "part.parquet"
+        part.parent.mkdir(parents=True)
+        part.write_bytes(b"PAR1 and then nothing")
+        found = turn(world.wait())
+        after = world.app.store.latest_runs()
+
+        assert found.assessment is None
+        assert "no whole Parquet file" in str(found.cause)
+        assert [(Status.UNKNOWN, found.cause)] == [(r.status, r.cause) for r in after]
+
+
+def test_logs_that_are_late_put_the_window_off_until_they_come(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        (tmp_path / "log").mkdir()
+        assert [] == [e for e in world.wait() if isinstance(e, Turn)]
+        log(tmp_path, START, rows(START))
+
+        assert START == turn(world.app.round()).window.start
+
+
+def test_served_features_in_another_unit_are_named(tmp_path: Path) -> None:
+    with small(tmp_path, daily={"for": 1}) as world:
+        world.pass_day()
+        day = world.today
+        table = rows(day)
+        log(tmp_path, day, table)
+        cents = pa.array([v * 100 for v in table.column("amount").to_pylist()])
+        served = table.set_column(
+            table.column_names.index("amount"), "amount", cents
+        ).select(["id", "at", "amount", "plan", "score"])
+        write(tmp_path / "log" / f"date={day:%Y-%m-%d}" / "part.parquet", served)
+        found = turn(world.wait())
+
+        named = next(
+            v for v in verdicts(found) if v.check == "mismatch" and v.column == "amount"
+        )
+        assert Status.FAIL is named.status
+        assert named.statistic is not None
+        assert "recomputed × 100" in named.statistic.detail
+
+
+def test_labels_that_turn_round_are_a_loss_of_performance(tmp_path: Path) -> None:
+    with small(tmp_path, daily={"delay": "1d"}) as world:
+        world.pass_day()
+        world.pass_day(wrong=0.45)
+        found = turn(world.pass_day())
+
+        assert {"roc_auc", "log_loss"} <= {check for check, _ in failing(found)}
+        families = {v.family for v in verdicts(found) if v.status is Status.FAIL}
+        assert {Family.PERFORMANCE} == families
+
+
+def test_labels_that_have_not_come_are_unknown_not_wrong(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        found = turn(world.pass_day())
+
+        (auc,) = [v for v in verdicts(found) if v.check == "roc_auc"]
+        assert (Status.UNKNOWN, "no labels have come yet") == (auc.status, auc.cause)
+
+
+def test_a_new_version_rotates_the_reference_and_closes_what_was_about_the_old(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        world.pass_day(shift=20.0)
+        before = world.app.store.open_incidents("churn")
+        days = [START + k * DAY for k in range(30)]
+        moved = pa.concat_tables(rows(day, seed=2, shift=20.0) for day in days)
+        write(tmp_path / "reference-2.parquet", moved)
+        (tmp_path / "version.txt").write_text("2")
+        events = world.pass_day(shift=20.0)
+
+        assert ["1", "2"] == [v for v, _ in world.app.store.versions("churn")]
+        assert isinstance(events[0], Rotation)
+        ends = [world.app.store.transitions(i.id)[-1].reason for i in before]
+        assert {Cause.REFERENCE_ROTATED} == set(ends)
+        assert set() == failing(turn(events))
+
+
+@pytest.mark.parametrize("reference", [{"trailing": "3d"}, {"same_weekday": 2}])
+def test_a_trailing_reference_gets_used_to_a_new_level(
+    tmp_path: Path, reference: dict[str, Any]
+) -> None:
+    days = 4 if "trailing" in reference else 15
+    with small(tmp_path, daily={"reference": reference}) as world:
+        first = turn(world.pass_day(shift=20.0))
+        later = [turn(world.pass_day(shift=20.0)) for _ in range(days)]
+
+        assert ("no earlier windows yet: compared with the training data",) == (
+            first.assessment.notes  # type: ignore[union-attr]
+        )
+        assert ("wasserstein", "amount") in failing(first)
+        assert ("wasserstein", "amount") not in failing(later[-1])
+
+
+def test_a_month_is_re_evaluated_once_its_labels_are_ripe(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        events = [event for _ in range(35) for event in world.pass_day()]
+        (done,) = [event for event in events if isinstance(event, Reevaluation)]
+        found = done.evaluation
+        again = world.app.reevaluate("churn", found.period)
+
+        assert (31 * 400, 31 * 400, Status.PASS) == (
+            found.rows,
+            found.labelled,
+            found.status,
+        )
+        assert (1, 2) == (found.revision, again.evaluation.revision)
+        assert 0.5 < found.body["metrics"]["roc_auc"]["value"] < 1.0
+
+
+def test_what_was_not_known_then_is_not_used(tmp_path: Path) -> None:
+    with small(tmp_path, model={"evaluation": None}) as world:
+        for _ in range(10):
+            world.pass_day()
+        march = world.app.reevaluate(
+            "churn", periods.parse("2026-03"), as_of=START + 5 * DAY
+        ).evaluation
+
+        assert (10 * 400, 5 * 400) == (march.rows, march.labelled)

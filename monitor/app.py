@@ -7,7 +7,7 @@ import os
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -113,8 +113,11 @@ class App:
         self.reports.close()
         self.store.close()
 
-    def round(self) -> Iterator[Event]:
-        """Evaluate everything that is due now; each event is committed when yielded."""
+    def round(self) -> Generator[Event, None, None]:
+        """Evaluate everything that is due now; each event is committed when yielded.
+
+        One that is closed early leaves the rest to the next.
+        """
         with self._alone:
             now = self.world.clock.now()
             for event in self.cycle.run(now):
@@ -124,14 +127,14 @@ class App:
             yield from self._reevaluations(now)
             self.ticked = now
 
-    def deliver(self) -> Counts:
-        """Make one attempt at everything that is due for delivery."""
+    def deliver(self, limit: int = MANY) -> Counts:
+        """Make one attempt at everything that is due for delivery, up to a number."""
         return deliver_due(
             self.store,
             self.actions,
             clock=self.world.clock,
             rng=self.world.rng,
-            limit=MANY,
+            limit=limit,
         )
 
     def reevaluate(
@@ -142,6 +145,7 @@ class App:
         Raises SourceError when it cannot be.
         """
         now = self.world.clock.now()
+        self.cycle.look(name, now)
         done = self._reevaluate(name, period, as_of or now, now, waiting=False)
         if done is None:
             msg = f"{name}: the period {period} could not be evaluated"

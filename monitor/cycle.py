@@ -268,6 +268,12 @@ class Cycle:
 
     # ── versions, baselines, sources ─────────────────────────────────────────────
 
+    def look(self, name: str, now: datetime) -> None:
+        """Note which version of a model is in production, if none ever was."""
+        if self._parts.store.current_version(name) is None:
+            for _ in self._rotate(name, self._parts.config.models[name], now):
+                pass
+
     def _rotate(self, name: str, model: Model, now: datetime) -> Iterator[Rotation]:
         """Look which version is in production; on a new one, start afresh."""
         store = self._parts.store

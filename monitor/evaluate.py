@@ -125,6 +125,28 @@ class Assessment:
         }
 
 
+def unevaluated(
+    watch: Watch, window: Window | None, verdicts: Iterable[Verdict], cause: str
+) -> dict[str, Any]:
+    """Return the same form for a window that could not be read."""
+    return {
+        "model": watch.model,
+        "monitor": watch.monitor,
+        "model_version": None,
+        "window": {
+            "start": rfc3339(window.start) if window else None,
+            "end": rfc3339(window.end) if window else None,
+            "rows": 0,
+            "sampled": 0,
+        },
+        "reference": {"id": None, "rows": 0},
+        "status": Status.UNKNOWN.value,
+        "verdicts": [verdict_dict(verdict) for verdict in verdicts],
+        "incidents": [],
+        "notes": [cause],
+    }
+
+
 FIGURES = (
     *("value", "low", "high", "p_value", "n_reference", "n_current"),
     *("at_reference", "at_current", "hidden"),

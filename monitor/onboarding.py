@@ -34,12 +34,18 @@ _DULL = frozenset({"reference", "train", "training", "data", "part", "rows", "sa
 
 
 def draft(
-    reference: Path, *, chosen: Mapping[Role, str], beside: Path, name: str = ""
+    reference: Path,
+    *,
+    chosen: Mapping[Role, str],
+    beside: Path | None,
+    name: str = "",
+    data: str | None = None,
 ) -> str:
     """Return a commented config for the model whose reference lies at a path.
 
     `chosen` names the columns of roles that the user knows, `beside` is the folder the
-    config will lie in, and `name` that of the model. Raises SourceError when the
+    config will lie in (None: nobody knows, and paths are absolute), `name` that of the
+    model, and `data` the path of its production rows. Raises SourceError when the
     reference cannot be read, ConfigError when a chosen column is not in it.
     """
     files = listed([str(reference)], Path.cwd(), ".parquet")
@@ -64,7 +70,12 @@ def draft(
         '    version: "1"',
         "    columns:",
         *_columns(guesses),
-        *_data(_path(reference, beside), task, guesses),
+        *_data(
+            _path(reference, beside),
+            _path(Path(data), beside) if data else '"production/**/*.parquet"',
+            task,
+            guesses,
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -77,12 +88,14 @@ def _columns(guesses: Sequence[Guess]) -> Iterator[str]:
         yield f"      {key:<{width}} {section}  # {guess.why}"
 
 
-def _data(path: str, task: Task, guesses: Sequence[Guess]) -> Iterator[str]:
+def _data(
+    path: str, served: str, task: Task, guesses: Sequence[Guess]
+) -> Iterator[str]:
     roles = {guess.role for guess in guesses}
     yield "    # The data that the model was trained on; never changed once it is used."
     yield f"    reference: {{type: parquet, path: {path}}}"
     yield "    # What the model is asked and answers in production: the same columns."
-    yield '    source: {type: parquet, path: "production/**/*.parquet"}'
+    yield f"    source: {{type: parquet, path: {served}}}"
     if task is not Task.NONE and Role.ID in roles:
         yield "    # Labels come later, joined by the id; then name what they tell:"
         source = '{type: parquet, path: "labels/*.parquet"}'
@@ -119,12 +132,14 @@ def _escape(c: str) -> str:
     return f"\\u{ord(c):04x}" if ord(c) <= 0xFFFF else f"\\U{ord(c):08x}"  # noqa: PLR2004 - the last of four digits
 
 
-def _path(reference: Path, beside: Path) -> str:
+def _path(reference: Path, beside: Path | None) -> str:
     """Return the path as the config writes it: relative where it lies below it."""
     absolute = Path(os.path.abspath(reference))  # noqa: PTH100 - `..` goes, symlinks stay
-    folder = Path(os.path.abspath(beside))  # noqa: PTH100
-    within = absolute.is_relative_to(folder)
-    path = absolute.relative_to(folder) if within else absolute
+    path = absolute
+    if beside is not None:
+        folder = Path(os.path.abspath(beside))  # noqa: PTH100
+        within = absolute.is_relative_to(folder)
+        path = absolute.relative_to(folder) if within else absolute
     return json.dumps("") if not path.parts else _in_quotes(str(path))
 
 

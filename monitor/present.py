@@ -3,9 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from enum import StrEnum
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -20,16 +19,6 @@ STYLES = {
     Status.UNKNOWN: "magenta",
     Status.PASS: "green",
 }
-WIDTH = 100
-"""Columns of the table where the output is no terminal."""
-
-
-class Format(StrEnum):
-    """How an assessment is written."""
-
-    TABLE = "table"
-    JSON = "json"
-    MARKDOWN = "markdown"
 
 
 def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -186,15 +175,3 @@ def _cell(text: str) -> str:
 def as_json(assessment: Assessment) -> str:
     """Write an assessment as one JSON object; never NaN."""
     return json.dumps(assessment.to_dict(), indent=2, allow_nan=False)
-
-
-def write(assessment: Assessment, style: Format) -> str:
-    """Write an assessment as text without colours."""
-    if style is Format.JSON:
-        return as_json(assessment) + "\n"
-    if style is Format.MARKDOWN:
-        return markdown(assessment)
-    console = Console(width=WIDTH, no_color=True, force_terminal=False)
-    with console.capture() as captured:
-        console.print(table(assessment))
-    return captured.get()

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from checks import codec
 from checks.errors import ProfileError
 from monitor.baseline import Baseline
 from monitor.config import Model
+from monitor.versions import driftd_version
 
 log = structlog.get_logger(__name__)
 
@@ -54,14 +54,6 @@ def name_of(model: Model, length: timedelta, identity: str) -> str:
         identity,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
-
-
-def driftd_version() -> str:
-    """Return the version of driftd that is installed."""
-    try:
-        return version("driftd")
-    except PackageNotFoundError:
-        return "unpackaged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

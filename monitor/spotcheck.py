@@ -15,8 +15,8 @@ from checks.profile import Profile
 from checks.schema import Role
 from checks.verdict import Status
 from monitor.baseline import Baseline
-from monitor.config import CheckChoice, Checks, Config, Model, Plugin
 from monitor.comparison import build_baseline, earlier
+from monitor.config import CheckChoice, Checks, Config, Model, Plugin
 from monitor.engines.base import Rows
 from monitor.engines.local import LocalEngine
 from monitor.errors import ConfigError, SourceError

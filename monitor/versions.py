@@ -1,7 +1,8 @@
-"""Which version of a model is in production, as the config says or deployment wrote."""
+"""Which version of a model is in production, and which driftd this is."""
 
 import json
 from collections.abc import Mapping
+from importlib import metadata
 
 from monitor.config import Version
 from monitor.errors import SourceError
@@ -36,3 +37,11 @@ def current_version(version: Version) -> str:
         msg = f"{version.file}: {written!r} is no version"
         raise SourceError(msg, permanent=True)
     return str(written).strip()
+
+
+def driftd_version() -> str:
+    """Return the version of driftd that is installed."""
+    try:
+        return metadata.version("driftd")
+    except metadata.PackageNotFoundError:
+        return "unpackaged"

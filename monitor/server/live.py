@@ -37,6 +37,7 @@ class LiveState:
     clock: Callable[[], datetime]
     reports: Path
     late_tick: timedelta = LATE_TICK
+    stopping: Callable[[], bool] = lambda: False
     registry: CollectorRegistry = field(init=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +122,8 @@ class LiveState:
         return None
 
     def _tick_trouble(self) -> str | None:
+        if self.stopping():
+            return "is stopping"
         ticked = self.daemon().ticked
         if ticked is None:
             return "has not ticked yet"

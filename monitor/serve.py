@@ -1,0 +1,166 @@
+"""The daemon: looks for due windows, delivers, and answers until it is told to stop.
+
+Evaluation and delivery ring on their own, so that neither waits for the other. All
+that is done is committed step by step: a daemon that is killed loses nothing.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from types import FrameType
+
+import structlog
+
+from monitor.app import App
+from monitor.clock import SystemClock
+from monitor.metrics import Daemon
+from monitor.scheduler import Job, Scheduler, interval
+from monitor.server import LiveState, Server, create
+from monitor.versions import driftd_version
+
+log = structlog.get_logger(__name__)
+
+GRACE = 25.0
+"""Seconds that the work in hand gets when it is told to stop."""
+DELIVERING = timedelta(seconds=2)
+"""How often the outbox is looked into."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextlib.contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Set an event when the process is told to stop; a second signal ends it at once.
+
+    Only the main thread may ask.
+    """
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del frame
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in _SIGNALS:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number, found in before.items():
+            signal.signal(number, found)
+
+
+class Service:
+    """An app at work: its rounds, its deliveries, and what it tells of itself."""
+
+    def __init__(self, app: App, stop: threading.Event) -> None:
+        """Keep the app; `stop` is set from outside."""
+        self._app = app
+        self._stop = stop
+        self._began = app.world.clock.now()
+        self._ticked: datetime | None = None
+        every = [
+            monitor.every
+            for model in app.config.models.values()
+            for monitor in model.monitors.values()
+        ]
+        # The alarm rings by the machine's clock, whatever the app takes for now.
+        self.scheduler = Scheduler(
+            [
+                Job(name="round", act=self.look, every=interval(every)),
+                Job(name="deliveries", act=self.deliver, every=DELIVERING),
+            ],
+            clock=SystemClock(),
+        )
+
+    @property
+    def state(self) -> LiveState:
+        """What the server tells."""
+        return LiveState(
+            store=self._app.store,
+            config=lambda: self._app.config,
+            daemon=self._told,
+            clock=self._app.world.clock.now,
+            reports=self._app.reports.folder,
+            stopping=self._stop.is_set,
+        )
+
+    def look(self) -> None:
+        """Evaluate what is due, up to the window in hand when it is told to stop."""
+        self._tick()
+        with contextlib.closing(self._app.round()) as events:
+            for _ in events:
+                self._tick()
+                if self._stop.is_set():
+                    return
+
+    def deliver(self) -> None:
+        """Deliver what is due, up to the delivery in hand when it is told to stop."""
+        while not self._stop.is_set() and self._app.deliver(limit=1).total:
+            pass
+
+    def finish(self, seconds: float) -> bool:
+        """End the work in hand and flush the outbox; False when time is up first."""
+        clock = SystemClock()
+        end = clock.now() + timedelta(seconds=seconds)
+        if not self.scheduler.stop(seconds):
+            log.warning("work_abandoned", seconds=seconds)
+            return False
+        flushing = threading.Thread(
+            target=self._flush, args=[lambda: clock.now() < end], daemon=True
+        )
+        flushing.start()
+        flushing.join(max(0.0, (end - clock.now()).total_seconds()))
+        return not flushing.is_alive()
+
+    def _flush(self, in_time: Callable[[], bool]) -> None:
+        while in_time() and self._app.deliver(limit=1).total:
+            pass
+
+    def _tick(self) -> None:
+        self._ticked = self._app.world.clock.now()
+
+    def _told(self) -> Daemon:
+        return Daemon(
+            version=driftd_version(),
+            config_hash=self._app.config.hash,
+            config_read=self._began,
+            ticked=self._ticked,
+            reports=self._app.reports.counts(),
+        )
+
+
+def serve(
+    app: App,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    say: Callable[[str], None],
+) -> bool:
+    """Serve until the process is told to stop; False when work had to be abandoned.
+
+    The HTTP server comes first, so that probes have an answer while the first windows
+    are caught up on. Raises ServerError when it cannot listen.
+    """
+    section = app.config.server
+    with told_to_stop() as stop:
+        service = Service(app, stop)
+        server = Server(
+            create(service.state),
+            host=section.host if host is None else host,
+            port=section.port if port is None else port,
+        )
+        with server:
+            watched = ", ".join(app.config.models)
+            say(f"driftd serves {server.url} and watches {watched}. Ctrl-C stops it.")
+            log.info("serving", url=server.url, models=list(app.config.models))
+            service.scheduler.start()
+            while not stop.wait(1.0):
+                pass
+            log.info("stopping")
+            finished = service.finish(GRACE)
+    log.info("stopped", finished=finished)
+    return finished

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
@@ -28,13 +29,16 @@ def measurable(reference: ColumnProfile, current: ColumnProfile) -> None:
 
 
 def grouped(
-    reference: ColumnProfile, current: ColumnProfile, groups: int = GROUPS
+    reference: ColumnProfile,
+    current: ColumnProfile,
+    groups: int = GROUPS,
+    levels: int = MAX_LEVEL_GROUPS,
 ) -> tuple[Ints, Ints]:
     """Add fine cells up to groups that the reference alone decides.
 
     Numeric: at most `groups` neighbouring stretches of near-equal reference counts,
-    open ends included. Levels: one group for each of the commonest, one for all other
-    values. Returns the counts of both sides.
+    open ends included. Levels: one group for each of the `levels` commonest, one for
+    all other values. Returns the counts of both sides.
     """
     if isinstance(reference, NumericProfile):
         middle = np.cumsum(reference.counts) - reference.counts / 2
@@ -43,8 +47,7 @@ def grouped(
         )
     else:
         cells = len(reference.counts) + 1
-        group = np.minimum(np.arange(cells), MAX_LEVEL_GROUPS)
-        group[-1] = min(cells - 1, MAX_LEVEL_GROUPS)
+        group = np.minimum(np.arange(cells), levels)
     _, group = np.unique(group, return_inverse=True)
     return _summed(reference, group), _summed(current, group)
 
@@ -58,7 +61,7 @@ def _summed(profile: ColumnProfile, group: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Homogeneity:
-    """Pearson's two-sample chi-square test: the certainty key of binned distances.
+    """A two-sample test on counts: the certainty key of binned distances.
 
     `scale` is 1/n + 1/m in effective rows: a plug-in distance of two samples of one
     distribution is about `scale` times a chi-square variable with `degrees`.
@@ -71,14 +74,19 @@ class Homogeneity:
 
 
 def homogeneity(
-    counts: tuple[Ints, Ints], reference: ColumnProfile, current: ColumnProfile
+    counts: tuple[Ints, Ints],
+    reference: ColumnProfile,
+    current: ColumnProfile,
+    *,
+    likelihood: bool = False,
 ) -> Homogeneity:
     """Test whether two rows of counts come from one distribution.
 
     Groups whose expected count is below `MIN_EXPECTED` on either side are pooled
     (Cochran, Biometrics 10, 1954). Counts are scaled to effective rows first.
-    Pearson 1900; equals `scipy.stats.chi2_contingency(..., correction=False)` where
-    nothing is pooled and rows are independent.
+    Pearson 1900, or Wilks' likelihood ratio of 1938 when `likelihood` is true; equals
+    `scipy.stats.chi2_contingency(..., correction=False)`, with `lambda_` set to
+    "log-likelihood" for the latter, where nothing is pooled and rows are independent.
     """
     r = counts[0] / reference.design_effect
     c = counts[1] / current.design_effect
@@ -94,7 +102,11 @@ def homogeneity(
     if degrees < 1:
         return Homogeneity(statistic=0.0, degrees=1, p_value=1.0, scale=scale)
     pooled = (r + c) / (n + m)
-    statistic = float(((r / n - c / m) ** 2 / pooled).sum() / scale)
+    if likelihood:
+        both = special.rel_entr(r, n * pooled) + special.rel_entr(c, m * pooled)
+        statistic = 2 * float(both.sum())
+    else:
+        statistic = float(((r / n - c / m) ** 2 / pooled).sum() / scale)
     return Homogeneity(
         statistic=statistic,
         degrees=degrees,

@@ -48,7 +48,7 @@ def share_difference(
 
 
 def quadratic_distance(
-    value: float, *, degrees: int, scale: float, variance: float
+    value: float, *, degrees: float, scale: float, variance: float
 ) -> tuple[float, float]:
     """Bound a distance that behaves like `scale` times a chi-square variable.
 

@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from checks.errors import OptionError
 from checks.schema import Kind, Role
@@ -85,6 +85,17 @@ class Check:
                 kind = type(default).__name__
                 msg = f"option {name!r} of {self.name!r} is {value!r}, not a {kind}"
                 raise OptionError(msg)
+            choices = _choices(self.options[name])
+            if choices and value not in choices:
+                can = ", ".join(map(str, choices))
+                msg = f"option {name!r} of {self.name!r} is {value!r}, not one of {can}"
+                raise OptionError(msg)
+
+
+def _choices(option: inspect.Parameter) -> tuple[Any, ...]:
+    """List the values that an option of a Literal type can take; else none."""
+    kind = option.annotation
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 _CHECKS: dict[str, Check] = {}

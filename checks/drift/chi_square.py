@@ -1,10 +1,9 @@
 """Two-sample chi-square test."""
 
-import math
-
+from checks.bins import Floats
 from checks.column import ColumnProfile
-from checks.compare import grouped, homogeneity, measurable, shares
-from checks.interval import quadratic_distance
+from checks.compare import GROUPS
+from checks.distance import Divergence, Shares, divergence, rooted
 from checks.registry import check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -12,7 +11,7 @@ from checks.verdict import Family
 
 @check("chi_square", family=Family.DRIFT, threshold=0.2)
 def chi_square(
-    reference: ColumnProfile, current: ColumnProfile, *, groups: int = 10
+    reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
 ) -> Statistic:
     """Measure the difference of two samples' counts as the effect size of their test.
 
@@ -34,28 +33,15 @@ def chi_square(
     >>> round(found.value, 3), f"{found.p_value:.2g}"
     (0.873, '6.7e-10')
     """
-    measurable(reference, current)
-    counts = grouped(reference, current, groups)
-    test = homogeneity(counts, reference, current)
-    p, q = shares(counts[0]), shares(counts[1])
-    held = (p + q) > 0
-    p, q = p[held], q[held]
+    shares = Shares.of(reference, current, groups)
+    squared = divergence(reference, current, shares, _effect, curvature=1.0)
+    return rooted(squared, most=2.0)
+
+
+def _effect(p: Floats, q: Floats) -> Divergence:
     gap, both = p - q, p + q
-    effect = float((2 * gap**2 / both).sum())
-    by_p = 2 * gap * (p + 3 * q) / both**2
-    by_q = -2 * gap * (3 * p + q) / both**2
-    variance = (
-        float((p * by_p**2).sum() - (p * by_p).sum() ** 2) / reference.n_effective
-        + float((q * by_q**2).sum() - (q * by_q).sum() ** 2) / current.n_effective
-    )
-    low, high = quadratic_distance(
-        effect, degrees=max(1, len(p) - 1), scale=test.scale, variance=variance
-    )
-    return Statistic(
-        value=math.sqrt(effect),
-        low=math.sqrt(low),
-        high=min(2.0, math.sqrt(high)),
-        p_value=test.p_value,
-        n_reference=reference.n,
-        n_current=current.n,
+    return Divergence(
+        value=float((2 * gap**2 / both).sum()),
+        by_p=2 * gap * (p + 3 * q) / both**2,
+        by_q=-2 * gap * (3 * p + q) / both**2,
     )

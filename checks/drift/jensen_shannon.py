@@ -1,13 +1,12 @@
 """Jensen-Shannon distance."""
 
 import math
-
-import numpy as np
-from scipy import special
+from functools import partial
 
 from checks.column import ColumnProfile
-from checks.compare import grouped, homogeneity, measurable, shares
-from checks.interval import quadratic_distance
+from checks.compare import GROUPS
+from checks.distance import NATS, Shares, Unit, divergence, rooted
+from checks.distance import jensen_shannon as rule
 from checks.registry import check
 from checks.schema import Kind
 from checks.statistic import Statistic
@@ -21,13 +20,18 @@ from checks.verdict import Family
     default=(Kind.CATEGORICAL, Kind.BOOLEAN),
 )
 def jensen_shannon(
-    reference: ColumnProfile, current: ColumnProfile, *, groups: int = 10
+    reference: ColumnProfile,
+    current: ColumnProfile,
+    *,
+    groups: int = GROUPS,
+    unit: Unit = "bits",
 ) -> Statistic:
     """Measure how far two distributions are apart, from 0 (same) to 1 (disjoint).
 
-    The square root of the Jensen-Shannon divergence in bits, over groups of cells
-    that the reference decides. It needs no smoothing, so that one new category
-    among thousands of rows stays a small number.
+    The square root of the Jensen-Shannon divergence, over groups of cells that the
+    reference decides. It needs no smoothing, so that one new category among thousands
+    of rows stays a small number. `unit` is what information is counted in: bits, or
+    nats, in which disjoint distributions are 0.833 apart.
 
     Blind to the order of numeric values: mass that moves to the next decile counts
     as much as mass that moves to the far end (use `wasserstein`).
@@ -41,40 +45,13 @@ def jensen_shannon(
     >>> round(jensen_shannon(a, a).value, 3), round(jensen_shannon(a, b).value, 3)
     (0.0, 0.383)
     """
-    measurable(reference, current)
-    counts = grouped(reference, current, groups)
-    test = homogeneity(counts, reference, current)
-    p, q = shares(counts[0]), shares(counts[1])
-    middle = (p + q) / 2
-    divergence = float(special.rel_entr(p, middle).sum()) / 2
-    divergence += float(special.rel_entr(q, middle).sum()) / 2
-    divergence /= math.log(2)
-    variance = _variance(p, middle, reference.n_effective)
-    variance += _variance(q, middle, current.n_effective)
-    # Near the null the divergence is 1/8 of Pearson's distance, here in bits.
-    low, high = quadratic_distance(
-        divergence,
-        degrees=max(1, len(p) - 1),
-        scale=test.scale / (8 * math.log(2)),
-        variance=variance,
+    nats = NATS[unit]
+    shares = Shares.of(reference, current, groups)
+    squared = divergence(
+        reference,
+        current,
+        shares,
+        partial(rule, nats=nats),
+        curvature=1 / (8 * nats),
     )
-    return Statistic(
-        value=math.sqrt(max(divergence, 0.0)),
-        low=math.sqrt(low),
-        high=min(1.0, math.sqrt(high)),
-        p_value=test.p_value,
-        n_reference=reference.n,
-        n_current=current.n,
-    )
-
-
-def _variance(
-    share: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    middle: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    n: float,
-) -> float:
-    """Return the delta-method variance that one side brings to the divergence."""
-    held = share > 0
-    share, middle = share[held], middle[held]
-    slope = np.log2(share / middle) / 2
-    return float((share * slope**2).sum() - (share * slope).sum() ** 2) / n
+    return rooted(squared, most=math.sqrt(math.log(2) / nats))

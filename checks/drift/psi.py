@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from checks.bins import Floats
 from checks.column import ColumnProfile
-from checks.compare import GROUPS, grouped, homogeneity, measurable, smoothed
-from checks.interval import quadratic_distance
+from checks.compare import GROUPS
+from checks.distance import Divergence, Shares, divergence
 from checks.registry import check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -33,25 +34,14 @@ def psi(
     >>> round(psi(same, same).value, 3), round(psi(same, moved).value, 3)
     (0.0, 0.783)
     """
-    measurable(reference, current)
-    counts = grouped(reference, current, groups)
-    test = homogeneity(counts, reference, current)
-    p, q = smoothed(counts[0]), smoothed(counts[1])
+    shares = Shares.of(reference, current, groups, half_row=True)
+    return divergence(reference, current, shares, _index, curvature=1.0)
+
+
+def _index(p: Floats, q: Floats) -> Divergence:
     ratio = np.log(p / q)
-    value = float(((p - q) * ratio).sum())
-    by_p, by_q = ratio + 1 - q / p, -ratio + 1 - p / q
-    variance = (
-        float((p * by_p**2).sum() - (p * by_p).sum() ** 2) / reference.n_effective
-        + float((q * by_q**2).sum() - (q * by_q).sum() ** 2) / current.n_effective
-    )
-    low, high = quadratic_distance(
-        value, degrees=max(1, len(p) - 1), scale=test.scale, variance=variance
-    )
-    return Statistic(
-        value=value,
-        low=low,
-        high=high,
-        p_value=test.p_value,
-        n_reference=reference.n,
-        n_current=current.n,
+    return Divergence(
+        value=float(((p - q) * ratio).sum()),
+        by_p=ratio + 1 - q / p,
+        by_q=-ratio + 1 - p / q,
     )

@@ -25,7 +25,8 @@ def draw(check: Check, shift: float, n: int = 4_000) -> tuple[ColumnProfile, ...
     share = min(0.9, shift / 4)
     a = levels({"red": 3_000, "green": 1_000})
     moved = round(n * share)
-    b = levels({"red": n - moved, "new": moved}, like=a)
+    green = (n - moved) // 4
+    b = levels({"red": n - moved - green, "green": green, "new": moved}, like=a)
     return a, b
 
 
@@ -89,6 +90,13 @@ def test_one_row_gives_no_alarm(check: Check) -> None:
 def test_it_refuses_an_option_it_does_not_have(check: Check) -> None:
     with pytest.raises(OptionError, match=r"no option 'colour'; it has: "):
         check.validate({"colour": 1})
+
+
+def test_it_refuses_a_choice_that_is_none_of_its_own(check: Check) -> None:
+    for name, option in check.options.items():
+        if isinstance(option.default, str):
+            with pytest.raises(OptionError, match=f"not one of .*{option.default}"):
+                check.validate({name: "sideways"})
 
 
 def test_its_docstring_tells_what_it_is_blind_to_and_shows_it(check: Check) -> None:

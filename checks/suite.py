@@ -141,7 +141,7 @@ def _entry(check: Check, wish: Wish, column: str | None, min_rows: int) -> Entry
         threshold=Threshold(fail=fail, warn=warn),
         column=column,
         options=MappingProxyType(dict(wish.options)),
-        min_rows=1 if check.subject is Subject.TABLE else min_rows,
+        min_rows=0 if check.subject is Subject.TABLE else min_rows,
     )
 
 

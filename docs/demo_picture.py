@@ -25,7 +25,7 @@ def main() -> int:
     stage = Console(
         width=WIDTH, record=True, force_terminal=True, color_system="truecolor"
     )
-    code = tell(console=stage)
+    code = tell(console=stage, progress=False)
     told = Text.from_ansi(stage.export_text(styles=True)).split("\n")
     picture = Console(width=WIDTH, record=True, file=StringIO())
     for i, (begin, end) in enumerate(STRETCHES):

@@ -42,6 +42,7 @@ def tell(
     keep: Path | None = None,
     *,
     console: Console | None = None,
+    progress: bool = True,
     end: datetime = END,
 ) -> int:
     """Run the demo in a folder (a temporary one for None); return the exit code.
@@ -53,7 +54,7 @@ def tell(
     folder = keep or Path(tempfile.mkdtemp(prefix="driftd-demo-"))
     try:
         with _quiet(folder), set_up(folder.absolute(), START) as stage:
-            _play(stage, console, end)
+            _play(stage, console, end, progress=progress)
             return _close(stage, console)
     finally:
         if keep is None:
@@ -82,7 +83,7 @@ def _quiet(folder: Path) -> Iterator[None]:
             structlog.configure(**before)
 
 
-def _play(stage: Stage, console: Console, end: datetime) -> None:
+def _play(stage: Stage, console: Console, end: datetime, *, progress: bool) -> None:
     """Let day after day pass, and tell what comes of each."""
     day = _first_day(stage)
     if day == START:
@@ -91,7 +92,7 @@ def _play(stage: Stage, console: Console, end: datetime) -> None:
         console.print(f"Taking up the story again on {day:%Y-%m-%d}.")
     console.print()
     heard, trained = 0, 0
-    with _progress(console) as bar:
+    with _progress(console, shown=progress) as bar:
         task = bar.add_task(
             "", total=(end - START) // DAY, completed=(day - START) // DAY
         )
@@ -134,7 +135,7 @@ def _tell_messages(stage: Stage, console: Console, heard: int) -> int:
     return heard
 
 
-def _progress(console: Console) -> Progress:
+def _progress(console: Console, *, shown: bool) -> Progress:
     return Progress(
         TextColumn("{task.description:<11}"),
         BarColumn(bar_width=40),
@@ -142,7 +143,7 @@ def _progress(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not (shown and console.is_terminal),
     )
 
 

@@ -1,0 +1,88 @@
+"""An assessment as table, Markdown and JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.cycle import Turn
+from monitor.evaluate import Assessment
+from monitor.present import Format, write
+from tests.monitor.world import small
+
+
+@pytest.fixture(scope="module")
+def drifted(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
+    with small(tmp_path_factory.mktemp("world")) as world:
+        turns = [e for e in world.pass_day(shift=20.0) if isinstance(e, Turn)]
+    assert turns[0].assessment is not None
+    return turns[0].assessment
+
+
+def test_the_table_names_the_worst_first_and_counts_the_rest(
+    drifted: Assessment,
+) -> None:
+    lines = write(drifted, Format.TABLE).splitlines()
+
+    assert lines[0].startswith(
+        "churn version 1, monitor daily: 2026-03-01 to 2026-03-02"
+    )
+    verdicts = [line for line in lines if line.startswith("FAIL ")]
+    assert "amount" in verdicts[0]
+    assert lines[-1].startswith("FAIL: ")
+    assert " PASS" in lines[-1]
+
+
+def test_json_keeps_the_contract_that_scripts_rely_on(drifted: Assessment) -> None:
+    told: dict[str, Any] = json.loads(write(drifted, Format.JSON))
+
+    assert {
+        "model",
+        "model_version",
+        "window",
+        "reference",
+        "status",
+        "verdicts",
+        "incidents",
+    } <= set(told)
+    assert {"start", "end", "rows", "sampled"} == set(told["window"])
+    assert ("2026-03-01T00:00:00Z", 400) == (
+        told["window"]["start"],
+        told["window"]["rows"],
+    )
+    assert {
+        "check",
+        "family",
+        "column",
+        "segment",
+        "status",
+        "cause",
+        "value",
+        "low",
+        "high",
+        "p_value",
+        "p_adjusted",
+        "threshold",
+        "n_reference",
+        "n_current",
+    } <= set(told["verdicts"][0])
+    assert "FAIL" == told["status"]
+
+
+def test_markdown_is_a_table_that_names_cannot_break(drifted: Assessment) -> None:
+    text = write(drifted, Format.MARKDOWN)
+
+    rows = [line for line in text.splitlines() if line.startswith("| FAIL")]
+    assert rows
+    assert {8} == {row.replace("\\|", "").count("|") for row in rows}
+    assert "out\\_of\\_range" in text
+
+
+def test_nothing_written_is_beyond_the_terminal(
+    drifted: Assessment, tmp_path: Path
+) -> None:
+    file = tmp_path / "out.txt"
+    file.write_text(write(drifted, Format.TABLE), "utf-8")
+
+    assert "\x1b" not in file.read_text("utf-8")

@@ -1,8 +1,8 @@
 """An assessment as people and scripts read it: table, Markdown or JSON."""
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -12,6 +12,7 @@ from rich.text import Text
 from checks.verdict import Reason, Status, Verdict
 from monitor import wording
 from monitor.evaluate import Assessment
+from monitor.mrkdwn import visible
 
 STYLES = {
     Status.FAIL: "bold red",
@@ -102,6 +103,39 @@ def probability(verdict: Verdict) -> str:
     return "<0.0001" if p < 1e-4 else f"{p:.4f}"  # noqa: PLR2004 - four digits shown
 
 
+def rows(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, ...]]:
+    """Write verdicts as cells; what is UNKNOWN for one cause is one row."""
+    silent: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.status is Status.UNKNOWN:
+            silent[verdict.cause or ""].append(verdict)
+            continue
+        yield (
+            verdict.status.value,
+            visible(verdict.column) if verdict.column else "(table)",
+            verdict.check,
+            measured(verdict),
+            limit(verdict),
+            probability(verdict),
+            visible(evidence(verdict)),
+        )
+    for cause, same in silent.items():
+        columns = list(dict.fromkeys(v.column or "(table)" for v in same))
+        checks = list(dict.fromkeys(v.check for v in same))
+        yield (
+            Status.UNKNOWN.value,
+            _few(columns, "columns"),
+            _few(checks, "checks"),
+            visible(cause),
+            *("", "", ""),
+        )
+
+
+def _few(names: Sequence[str], noun: str) -> str:
+    """Name one thing, or say how many there are."""
+    return visible(names[0]) if len(names) == 1 else f"{len(names)} {noun}"
+
+
 def table(assessment: Assessment, *, passing: bool = False) -> RenderableType:
     """Draw the verdicts for a terminal, worst first; what passed is a number."""
     shown = [
@@ -117,20 +151,13 @@ def table(assessment: Assessment, *, passing: bool = False) -> RenderableType:
     grid.add_column("limit", justify="right")
     grid.add_column("adj. p", justify="right")
     grid.add_column("reference → window")
-    for verdict in shown:
-        grid.add_row(
-            Text(verdict.status.value, style=STYLES[verdict.status]),
-            Text(verdict.column or "(table)"),
-            Text(verdict.check),
-            Text(measured(verdict)),
-            Text(limit(verdict)),
-            Text(probability(verdict)),
-            Text(evidence(verdict)),
-        )
+    for cells in rows(shown):
+        status = Status(cells[0])
+        grid.add_row(Text(status.value, style=STYLES[status]), *map(Text, cells[1:]))
     parts: list[RenderableType] = [Text(title(assessment), style="bold")]
     parts += [Text(f"note: {note}", style="dim") for note in assessment.notes]
     if shown:
-        parts.append(Padding(grid, (1, 0, 1, 0)))
+        parts.append(Padding(grid, (1, 0, 1, 0), expand=False))
     parts.append(Text(summary(assessment), style=STYLES[assessment.status]))
     return Group(*parts)
 
@@ -148,19 +175,8 @@ def markdown(assessment: Assessment) -> str:
         ),
         "|---|---|---|---|---:|---:|---|",
     ]
-    for verdict in ranked(assessment.verdicts):
-        if verdict.status is Status.PASS:
-            continue
-        cells = (
-            verdict.status.value,
-            verdict.column or "(table)",
-            verdict.check,
-            measured(verdict),
-            limit(verdict),
-            probability(verdict),
-            evidence(verdict),
-        )
-        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    shown = [v for v in ranked(assessment.verdicts) if v.status is not Status.PASS]
+    lines += ["| " + " | ".join(map(_cell, cells)) + " |" for cells in rows(shown)]
     return "\n".join([*lines, "", summary(assessment), ""])
 
 

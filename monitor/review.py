@@ -40,7 +40,7 @@ def table(evaluation: Evaluation, before: Evaluation | None = None) -> Renderabl
     return Group(
         Text(title(evaluation), style="bold"),
         Text(coverage(evaluation)),
-        Padding(grid, (1, 0, 1, 0)),
+        Padding(grid, (1, 0, 1, 0), expand=False),
         Text(evaluation.status.value, style=STYLES[evaluation.status]),
     )
 

@@ -31,6 +31,8 @@ from monitor.window import Window, floor
 VOLUME = "volume"
 """The check that means nothing on a file: that holds whatever somebody put into it."""
 
+_OFF = CheckChoice.model_validate(False)  # noqa: FBT003 - as a config says it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -162,7 +164,7 @@ class _Whole:
 
 
 def _without_volume(watch: Watch) -> Watch:
-    checks = Checks({**watch.settings.checks.root, VOLUME: CheckChoice(on=False)})
+    checks = Checks({**watch.settings.checks.root, VOLUME: _OFF})
     return replace(watch, settings=watch.settings.model_copy(update={"checks": checks}))
 
 

@@ -14,6 +14,9 @@ def demo(
         Path | None,
         typer.Option(metavar="DIR", help="Leave everything here, for inspection."),
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Leave the daemon running on it.")
+    ] = False,
 ) -> int:
     """Play the whole loop on real flights of 2013, and tell what happens.
 
@@ -27,4 +30,4 @@ def demo(
         message, fix = f"{error.name} is not installed.", "pip install 'driftd[demo]'"
         where = "driftd demo"
         raise ConfigError(where, "", message, fix) from error
-    return tell(keep)
+    return tell(keep, serve=serve)

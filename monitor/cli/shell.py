@@ -165,12 +165,16 @@ def show(content: RenderableType | str, output: Path | None = None) -> None:
 
 
 def _write(content: RenderableType | str, file: io.TextIOBase | None) -> None:
-    if isinstance(content, str):
-        (file or sys.stdout).write(
-            content if content.endswith("\n") else content + "\n"
-        )
-    else:
-        console(file).print(content)
+    text = content
+    if not isinstance(text, str):
+        found = console(file)
+        if found.is_terminal:
+            found.print(text)
+            return
+        with found.capture() as drawn:
+            found.print(text)
+        text = "\n".join(line.rstrip() for line in drawn.get().splitlines())
+    (file or sys.stdout).write(text if text.endswith("\n") else text + "\n")
 
 
 def speak_plainly() -> None:

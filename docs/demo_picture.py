@@ -39,7 +39,9 @@ def main() -> int:
             if within:
                 picture.print(line)
     PICTURE.parent.mkdir(exist_ok=True)
-    picture.save_svg(str(PICTURE), title="driftd demo")
+    drawn = picture.export_svg(title="driftd demo")
+    # A picture asks nobody for fonts: the reader's own monospace will do.
+    PICTURE.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL))
     return code
 
 

@@ -20,6 +20,7 @@ from monitor import wording
 from monitor.demo import ending, gain, scenes
 from monitor.demo.gain import Gain
 from monitor.demo.stage import BUG, CONFIG, MODEL, MORNING, Stage, set_up
+from monitor.serve import serve as stay
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 END = datetime(2014, 1, 1, tzinfo=UTC)
@@ -41,21 +42,26 @@ From {BUG.start:%d %B} the serving code will send distances in kilometres by mis
 def tell(
     keep: Path | None = None,
     *,
+    serve: bool = False,
     console: Console | None = None,
     progress: bool = True,
     end: datetime = END,
 ) -> int:
     """Run the demo in a folder (a temporary one for None); return the exit code.
 
-    A folder that a demo left in the middle is taken up where it stopped. 0 when every
-    step of the story happened.
+    A folder that a demo left in the middle is taken up where it stopped. With `serve`
+    the daemon stays on what the story left, its clock standing at the story's end,
+    until it is told to stop. 0 when every step of the story happened.
     """
     console = console or Console(width=110 if not Console().is_terminal else None)
     folder = keep or Path(tempfile.mkdtemp(prefix="driftd-demo-"))
     try:
         with _quiet(folder), set_up(folder.absolute(), START) as stage:
             _play(stage, console, end, progress=progress)
-            return _close(stage, console)
+            code = _close(stage, console)
+            if serve:
+                stay(stage.app, say=console.print)
+            return code
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -9,13 +9,12 @@ from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.errors import Unmeasurable
 from checks.interval import chi_square_tail
+from checks.shares import MIN_EXPECTED
 
 GROUPS = 10
 """Groups of a numeric column: the deciles of the reference, as PSI has always had."""
 MAX_LEVEL_GROUPS = 50
 """Levels of a categorical column that are compared one by one; the rest are pooled."""
-MIN_EXPECTED = 5.0
-"""Cochran's rule: smaller expected counts are pooled before a chi-square test."""
 
 
 def measurable(reference: ColumnProfile, current: ColumnProfile) -> None:

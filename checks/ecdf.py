@@ -50,3 +50,39 @@ def distributions(reference: NumericProfile, current: NumericProfile) -> Distrib
         g=np.cumsum(current.counts[:-1]) / current.n,
         scale=1 / reference.n_effective + 1 / current.n_effective,
     )
+
+
+def scale_of(reference: NumericProfile, current: NumericProfile) -> float:
+    """Return the standard deviation that distances are divided by.
+
+    Raises Unmeasurable when there is none, or when values lie too far to be measured.
+    """
+    if reference.bins.std == 0.0:
+        cause = "the reference is constant, so there is no scale to measure against"
+        raise Unmeasurable(cause)
+    if reference.saturated or current.saturated:
+        cause = "values lie more than a million reference ranges away"
+        raise Unmeasurable(cause)
+    return reference.bins.std
+
+
+def mean(profile: NumericProfile) -> float:
+    """Return the mean of the values: exact, up to the grid of the sums."""
+    bins, counts, sums = profile.bins, profile.counts, profile.sums
+    total = float(counts[1::2] @ (bins.edges - bins.edges[0]))
+    total += float(sums[1:-1].sum()) * bins.step
+    total += float(counts[-1]) * float(bins.edges[-1] - bins.edges[0])
+    total += float(sums[-1] - sums[0]) * bins.tail_step
+    return float(bins.edges[0]) + total / profile.n
+
+
+def area_below(profile: NumericProfile, left: Floats, width: Floats) -> Floats:
+    """Return the area below a profile's function in each cell between two edges.
+
+    `left` is the function's height where each cell begins.
+    """
+    edges, counts = profile.bins.edges, profile.counts[2:-1:2]
+    # A value x inside (a, b) lifts the function over b - x of the width.
+    lifted = counts * (edges[1:] - edges[0]) - profile.sums[1:-1] * profile.bins.step
+    lifted = np.clip(lifted, 0.0, counts * width)
+    return np.asarray(left * width + lifted / profile.n)

@@ -2,7 +2,10 @@
 
 import math
 
+import numpy as np
 from scipy import special
+
+from checks.bins import Floats
 
 Z = 1.959963984540054
 """The 97.5 % point of the normal distribution: intervals are two-sided, at 95 %."""
@@ -60,13 +63,27 @@ def quadratic_distance(
     in small samples. Far from the null the delta-method `variance` is the wider one,
     and the wider bound is kept.
     """
-    centre = (degrees - 1) / 2
+    centre = max(0.0, degrees - 1) / 2
     root = math.sqrt(max(value / scale - centre, 0.0))
     low = scale * max(0.0, max(0.0, root - Z) ** 2 - centre)
     high = scale * max(0.0, (root + Z) ** 2 - centre)
     spread = Z * math.sqrt(max(variance, 0.0))
     low = max(0.0, min(low, value - degrees * scale - spread))
     return low, max(high, value, value + spread - degrees * scale)
+
+
+def folded_bias(gap: Floats, sd: Floats) -> Floats:
+    """Return by how much chance lifts the sizes of some gaps, each with its sd.
+
+    The mean of |x|, with x normal, exceeds |its mean| by 2 sd (φ(r) - r Φ(-r)), where
+    r is its mean in sds (Leone, Nelson and Nottingham, Technometrics 3, 1961). A gap
+    observed is one that chance has mostly lifted already: one sd is taken off it
+    first, so that gaps of nothing but chance are seen as such.
+    """
+    size = np.maximum(np.abs(gap) - sd, 0.0)
+    ratio = np.divide(size, sd, out=np.full_like(sd, np.inf), where=sd > 0)
+    peak = np.exp(-(np.minimum(ratio, 38.0) ** 2) / 2) / math.sqrt(math.tau)
+    return np.asarray(np.maximum(2 * (sd * peak - size * special.ndtr(-ratio)), 0.0))
 
 
 def chi_square_tail(statistic: float, degrees: float) -> float:
@@ -79,6 +96,23 @@ def gamma_tail(value: float, mean: float, variance: float) -> float:
     if variance <= 0 or mean <= 0:
         return 0.0 if value > mean else 1.0
     return float(special.gammaincc(mean * mean / variance, value * mean / variance))
+
+
+def quadratic_tail(value: float, powers: tuple[float, float, float]) -> float:
+    """Return the upper tail of a weighted sum of chi-square variables of one degree.
+
+    `powers` are the sums of the weights, of their squares and of their cubes, from
+    which a shifted chi-square distribution with the same mean, variance and skewness
+    follows: Pearson's three-moment approximation (Imhof, Biometrika 48, 1961).
+
+    >>> round(quadratic_tail(3.841, (1.0, 1.0, 1.0)), 3)
+    0.05
+    """
+    first, second, third = powers
+    if third <= 0.0:
+        return 0.0 if value > first else 1.0
+    degrees = second**3 / third**2
+    return chi_square_tail((value - first) * second / third + degrees, degrees)
 
 
 def normal_tail(z: float) -> float:

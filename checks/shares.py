@@ -6,8 +6,11 @@ import numpy as np
 from scipy import special
 
 from checks.bins import Floats
-from checks.interval import share_difference
+from checks.interval import normal_tail, share_difference
 from checks.statistic import Statistic
+
+MIN_EXPECTED = 5.0
+"""Cochran's rule: below this many expected rows a share is not nearly normal."""
 
 
 def larger_share(  # noqa: PLR0913 - two counts of two samples
@@ -43,6 +46,29 @@ def larger_share(  # noqa: PLR0913 - two counts of two samples
         at_current=q,
         detail=detail,
     )
+
+
+def exceeds(count_1: float, n_1: float, count_2: float, n_2: float) -> float:
+    """Return the one-sided p-value that share 2 is not above share 1.
+
+    That of the z test with pooled variance, or Fisher's exact one where fewer than
+    `MIN_EXPECTED` rows are expected on a side. Counts may be of effective rows.
+    """
+    pooled = (count_1 + count_2) / (n_1 + n_2)
+    if min(pooled, 1 - pooled) * min(n_1, n_2) < MIN_EXPECTED:
+        return fisher(count_1, n_1, count_2, n_2)
+    error = math.sqrt(pooled * (1 - pooled) * (1 / n_1 + 1 / n_2))
+    return normal_tail((count_2 / n_2 - count_1 / n_1) / error)
+
+
+def differs(count_1: float, n_1: float, count_2: float, n_2: float) -> float:
+    """Return the two-sided p-value that two shares are the same.
+
+    >>> round(differs(60, 100, 45, 100), 4)
+    0.0337
+    """
+    up, down = exceeds(count_1, n_1, count_2, n_2), exceeds(count_2, n_2, count_1, n_1)
+    return min(1.0, 2 * min(up, down))
 
 
 def fisher(count_1: float, n_1: float, count_2: float, n_2: float) -> float:

@@ -1,14 +1,12 @@
 """Two-proportion z test."""
 
-import math
-
 from checks.column import ColumnProfile, LevelProfile
-from checks.compare import MIN_EXPECTED, measurable
+from checks.compare import measurable
 from checks.errors import Unmeasurable
-from checks.interval import normal_tail, share_difference
+from checks.interval import share_difference
 from checks.registry import check
 from checks.schema import Kind
-from checks.shares import fisher
+from checks.shares import differs
 from checks.statistic import Statistic
 from checks.verdict import Family
 
@@ -58,18 +56,10 @@ def proportion_z(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
         value=abs(q - p),
         low=max(0.0, below, -above),
         high=max(above, -below),
-        p_value=_two_sided(a, n, c, m),
+        p_value=differs(a, n, c, m),
         n_reference=reference.n,
         n_current=current.n,
         at_reference=p,
         at_current=q,
         detail=f"the share of {reference.bins.levels[0]!r}",
     )
-
-
-def _two_sided(a: float, n: float, c: float, m: float) -> float:
-    pooled = (a + c) / (n + m)
-    if min(pooled, 1 - pooled) * min(n, m) < MIN_EXPECTED:
-        return min(1.0, 2 * min(fisher(a, n, c, m), fisher(c, m, a, n)))
-    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    return 2 * normal_tail(abs(a / n - c / m) / error)

@@ -4,14 +4,18 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
-from checks.bins import Floats
 from checks.column import ColumnProfile, NumericProfile
 from checks.compare import measurable
-from checks.ecdf import Distributions, distributions, numeric
-from checks.errors import Unmeasurable
-from checks.interval import Z, gamma_tail
+from checks.ecdf import (
+    Distributions,
+    area_below,
+    distributions,
+    mean,
+    numeric,
+    scale_of,
+)
+from checks.interval import Z, folded_bias, gamma_tail
 from checks.registry import check
 from checks.schema import Kind
 from checks.statistic import Statistic
@@ -52,13 +56,7 @@ def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     """
     measurable(reference, current)
     reference, current = numeric(reference, current)
-    std = reference.bins.std
-    if std == 0.0:
-        cause = "the reference is constant, so there is no scale to measure against"
-        raise Unmeasurable(cause)
-    if reference.saturated or current.saturated:
-        cause = "values lie more than a million reference ranges away"
-        raise Unmeasurable(cause)
+    std = scale_of(reference, current)
     both = distributions(reference, current)
     inner, hidden = _inner_area(reference, current, both)
     tails, tail_hidden, tail_variance = _tail_area(reference, current)
@@ -74,19 +72,9 @@ def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
         n_reference=reference.n,
         n_current=current.n,
         hidden=hidden / std,
-        at_reference=_mean(reference),
-        at_current=_mean(current),
+        at_reference=mean(reference),
+        at_current=mean(current),
     )
-
-
-def _mean(profile: NumericProfile) -> float:
-    """Return the mean of the values: exact, up to the grid of the sums."""
-    bins, counts, sums = profile.bins, profile.counts, profile.sums
-    total = float(counts[1::2] @ (bins.edges - bins.edges[0]))
-    total += float(sums[1:-1].sum()) * bins.step
-    total += float(counts[-1]) * float(bins.edges[-1] - bins.edges[0])
-    total += float(sums[-1] - sums[0]) * bins.tail_step
-    return float(bins.edges[0]) + total / profile.n
 
 
 def _inner_area(
@@ -96,8 +84,10 @@ def _inner_area(
     width = np.diff(both.edges)
     if not len(width):
         return 0.0, 0.0
-    f_left, f_right, f_area = _areas(reference, both.f, width)
-    g_left, g_right, g_area = _areas(current, both.g, width)
+    f_left, f_right = both.f[1:-1:2], both.f[2::2]
+    g_left, g_right = both.g[1:-1:2], both.g[2::2]
+    f_area = area_below(reference, f_left, width)
+    g_area = area_below(current, g_left, width)
     left, right = f_left - g_left, f_right - g_right
     signed = np.abs(f_area - g_area)
     crossing = left * right < 0
@@ -113,18 +103,6 @@ def _inner_area(
     empty = (f_left == f_right) & (g_left == g_right)
     slack = np.where(empty, 0.0, np.maximum(most - area, area - signed))
     return float(area.sum()), float(slack.sum())
-
-
-def _areas(
-    profile: NumericProfile, share: Floats, width: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return a function's height at both ends of each cell, and the area below it."""
-    left, right = share[1:-1:2], share[2::2]
-    edges, counts = profile.bins.edges, profile.counts[2:-1:2]
-    # A value x inside (a, b) lifts the function over b - x of the width.
-    lifted = counts * (edges[1:] - edges[0]) - profile.sums[1:-1] * profile.bins.step
-    lifted = np.clip(lifted, 0.0, counts * width)
-    return left, right, left * width + lifted / profile.n
 
 
 def _tail_area(
@@ -186,10 +164,7 @@ def _null(both: Distributions) -> _Null:
     width = np.diff(both.edges)
     pooled = (both.f[1:-1:2] + both.f[2::2] + both.g[1:-1:2] + both.g[2::2]) / 4
     sd = np.sqrt(np.maximum(pooled * (1 - pooled), 0.0) * both.scale)
-    gap = np.abs(both.difference[1:-1:2] + both.difference[2::2]) / 2
-    ratio = np.divide(gap, sd, out=np.full_like(sd, np.inf), where=sd > 0)
-    folded = 2 * sd * np.exp(-(np.minimum(ratio, 38.0) ** 2) / 2) / math.sqrt(math.tau)
-    folded = np.maximum(folded - 2 * gap * special.ndtr(-ratio), 0.0)
+    gap = (both.difference[1:-1:2] + both.difference[2::2]) / 2
     mean = np.add.reduceat(sd * width, cuts[:-1]) if len(width) else np.zeros(1)
     level = np.add.reduceat(pooled * width, cuts[:-1]) if len(width) else np.zeros(1)
     level = np.clip(level / np.maximum(np.diff(both.edges[cuts]), 1e-300), 1e-12, 1.0)
@@ -200,5 +175,5 @@ def _null(both: Distributions) -> _Null:
     return _Null(
         mean=float(mean.sum()) * math.sqrt(2 / math.pi),
         variance=float(mean @ shape @ mean) * 2 / math.pi,
-        bias=float((folded * width).sum()),
+        bias=float(folded_bias(gap, sd) @ width),
     )

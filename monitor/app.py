@@ -20,12 +20,13 @@ from monitor.actions.base import ACTIONS, open_action
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config, Plugin, load, verify
 from monitor.consequence import fired
-from monitor.cycle import Cycle, Parts, Rotation, Turn
+from monitor.cycle import Cycle, Rotation, Turn
 from monitor.deliver import Counts, deliver_due
 from monitor.engines.base import Rows
 from monitor.engines.local import LocalEngine
 from monitor.errors import SourceError
 from monitor.evaluate import Watch
+from monitor.parts import Baselines, Parts
 from monitor.reevaluate import Reevaluation
 from monitor.report import Order, ReportDesk, place
 from monitor.sources.base import SOURCES, open_source
@@ -83,17 +84,17 @@ class App:
             for name, section in config.actions.items()
         }
         self.reports = ReportDesk(reports_folder(config))
-        self.cycle = Cycle(
-            Parts(
-                config=config,
-                store=self.store,
-                actions=self.actions,
-                engine=LocalEngine(),
-                open_source=source,
-                new_id=self.world.new_id,
-                links=self._links,
-            )
+        self._parts = Parts(
+            config=config,
+            store=self.store,
+            actions=self.actions,
+            engine=LocalEngine(),
+            open_source=source,
+            new_id=self.world.new_id,
+            links=self._links,
         )
+        self._baselines = Baselines(self.store, source)
+        self.cycle = Cycle(self._parts, self._baselines)
         self.ticked: datetime | None = None
         self._alone = threading.Lock()
 
@@ -174,14 +175,12 @@ class App:
         waiting: bool,
     ) -> Reevaluation | None:
         return reevaluate.reevaluate(
-            self.cycle,
-            self.store,
+            self._parts,
+            self._baselines,
             name,
-            self.config.models[name],
             period,
             as_of=as_of,
             now=now,
-            new_id=self.world.new_id,
             waiting=waiting,
         )
 

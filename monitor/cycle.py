@@ -5,48 +5,30 @@ verdicts, what follows from them and what is to be sent commit in one transactio
 sending is another's work.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol, runtime_checkable
 
 import structlog
 
-from checks import codec
 from checks.errors import ProfileError
 from checks.profile import Profile
 from checks.verdict import Reason, Status, Verdict
 from monitor import baseline as baselines
-from monitor.action import Action
 from monitor.baseline import Baseline
-from monitor.comparison import build_baseline, earlier
-from monitor.config import Config, Model, Monitor, Plugin
-from monitor.consequence import Listener, Outcome, Situation, Trainer, follow, rotate
-from monitor.engines.base import Engine, Rows
+from monitor.comparison import earlier
+from monitor.config import Model, Monitor
+from monitor.consequence import Outcome, follow, rotate
 from monitor.errors import SourceError
-from monitor.evaluate import Assessment, Feeds, Watch, assess
+from monitor.evaluate import Assessment, Watch, assess
 from monitor.incident import Policy
-from monitor.notice import Routing
-from monitor.retraining import RetrainPolicy, promoted
-from monitor.store import Store
-from monitor.store.records import Consequences, Run, RunRecord, StoredReference
+from monitor.parts import Baselines, Parts
+from monitor.retraining import promoted
+from monitor.store.records import Consequences, Run, RunRecord
 from monitor.versions import current_version
 from monitor.window import Window, floor, windows_due
 
 log = structlog.get_logger(__name__)
-
-OpenSource = Callable[[Plugin, str | None, str | None], Rows]
-"""Opens a section's source: the section, the time column, and the model's version."""
-
-
-@runtime_checkable
-class Trains(Protocol):
-    """An action that asks for retraining, and when it may."""
-
-    @property
-    def policy(self) -> RetrainPolicy:
-        """When it may ask."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,28 +53,13 @@ class Rotation:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a cycle is put together from; all that acts or is random comes in here."""
-
-    config: Config
-    store: Store
-    actions: Mapping[str, Action]
-    engine: Engine
-    open_source: OpenSource
-    new_id: Callable[[], str]
-    links: Callable[[Watch, Window], Mapping[str, str]] = field(
-        default=lambda _watch, _window: {}
-    )
-
-
 class Cycle:
     """Evaluates what is due, in order, for every model of a config."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, baselines: Baselines) -> None:
         """Hold the parts; nothing is opened yet."""
         self._parts = parts
-        self._baselines: dict[tuple[str, str, timedelta], Baseline] = {}
+        self._baselines = baselines
 
     def run(self, now: datetime) -> Iterator[Turn | Rotation]:
         """Walk over everything that is due at `now`; each is committed when yielded.
@@ -134,120 +101,90 @@ class Cycle:
         """Evaluate and commit one window; None when it must be tried again later."""
         bound = log.bind(model=watch.model, monitor=watch.monitor, window=str(window))
         version = self._parts.store.current_version(watch.model)
-        baseline: Baseline | None = None
-        assessment: Assessment | None = None
-        cause: str | None = None
-        try:
-            known = _known(version)
-            baseline = self.baseline(watch, known, now)
-            assessment = self.assess(watch, window, known, baseline, now)
-        except SourceError as error:
-            cause = str(error)
+        baseline, assessment, cause = self._attempt(watch, window, version, now)
+        if isinstance(cause, SourceError) and not cause.permanent:
             late = now - window.end - watch.settings.delay
-            if not error.permanent and late < watch.settings.every:
-                bound.warning("window_put_off", cause=cause)
+            if late < watch.settings.every:
+                bound.warning("window_put_off", cause=str(cause))
                 return None
-        verdicts = assessment.verdicts if assessment else unknown(watch, str(cause))
-        situation = self.situation(
-            watch.model,
-            watch.monitor,
-            window,
-            version=version,
-            reference_id=baseline.id if baseline else None,
-            actions=watch.settings.actions,
-            repeat=watch.settings.repeat,
-            links=self._parts.links(watch, window),
-        )
-        outcome = follow(
-            situation,
-            verdicts,
-            policy=policy(watch.settings, watch.section),
-            now=now,
-            new_id=self._parts.new_id,
-        )
+        told = None if cause is None else str(cause)
+        verdicts = assessment.verdicts if assessment else unknown(watch, str(told))
+        reference_id = baseline.id if baseline else None
+        outcome = self._decide(watch, window, version, reference_id, verdicts, now)
         run = Run(
             model=watch.model,
             monitor=watch.monitor,
             window=window,
             model_version=version,
-            reference_id=situation.reference_id,
+            reference_id=reference_id,
             status=Status.worst(verdict.status for verdict in verdicts),
             evaluated=now,
-            cause=cause,
+            cause=told,
             config_hash=self._parts.config.hash,
             verdicts=tuple(verdicts),
         )
         if not self._parts.store.record_run(_record(run, assessment, outcome)):
             bound.info("window_evaluated_elsewhere")
             return None
-        bound.info("window_evaluated", status=run.status.value, cause=cause)
+        bound.info("window_evaluated", status=run.status.value, cause=told)
         return Turn(
             watch=watch,
             window=window,
             assessment=assessment,
             baseline=baseline,
             outcome=outcome,
-            cause=cause,
+            cause=told,
         )
 
-    def assess(
+    def _decide(  # noqa: PLR0913, PLR0917 - all that a decision depends on
         self,
         watch: Watch,
         window: Window,
-        version: str,
-        baseline: Baseline,
-        now: datetime,
-    ) -> Assessment:
-        """Evaluate one window against a baseline; nothing is committed."""
-        return assess(
-            watch,
-            window,
-            version=version,
-            baseline=baseline,
-            feeds=self.feeds(watch.section, version),
-            engine=self._parts.engine,
-            earlier=self._earlier(watch, window, baseline),
-            as_of=now,
-        )
-
-    def situation(  # noqa: PLR0913 - each is one fact of the situation
-        self,
-        model: str,
-        monitor: str,
-        window: Window,
-        *,
         version: str | None,
         reference_id: str | None,
-        actions: Sequence[str],
-        repeat: timedelta | None,
-        links: Mapping[str, str],
-    ) -> Situation:
-        """Gather what is known of a model when something has been judged."""
-        store = self._parts.store
-        listeners, trainers = [], []
-        for name in actions:
-            action = self._parts.actions[name]
-            if isinstance(action, Trains):
-                trainers.append(Trainer(action=name, policy=action.policy))
-                continue
-            routing = Routing(on=action.on, repeat=repeat)
-            told = store.told(model, monitor, name)
-            listeners.append(Listener(action=name, routing=routing, told=told))
-        heard = {i for one in listeners if one.told for i in one.told.incident_ids}
-        return Situation(
-            model=model,
-            monitor=monitor,
-            model_version=version,
+        verdicts: Sequence[Verdict],
+        now: datetime,
+    ) -> Outcome:
+        """Decide what follows from a window's verdicts; nothing is committed."""
+        situation = self._parts.situation(
+            watch.model,
+            watch.monitor,
+            window,
+            version=version,
             reference_id=reference_id,
-            window=window,
-            incidents=tuple(store.open_incidents(model)),
-            ended=tuple(i for i in store.incidents(heard) if not i.state.open),
-            listeners=tuple(listeners),
-            trainers=tuple(trainers),
-            past=tuple(store.retrainings(model)),
-            links=links,
-            data=_data(self._parts.config.models[model]),
+            actions=watch.settings.actions,
+            repeat=watch.settings.repeat,
+            links=self._parts.links(watch, window),
         )
+        return follow(
+            situation,
+            verdicts,
+            policy=policy(watch.settings, watch.section),
+            now=now,
+            new_id=self._parts.new_id,
+        )
+
+    def _attempt(
+        self, watch: Watch, window: Window, version: str | None, now: datetime
+    ) -> tuple[Baseline | None, Assessment | None, SourceError | None]:
+        """Evaluate one window as far as it goes; nothing is committed."""
+        baseline: Baseline | None = None
+        try:
+            known = _known(version)
+            baseline = self._baselines.of(watch, known, now)
+            assessment = assess(
+                watch,
+                window,
+                version=known,
+                baseline=baseline,
+                feeds=self._parts.feeds(watch.section, known),
+                engine=self._parts.engine,
+                earlier=self._earlier(watch, window, baseline),
+                as_of=now,
+            )
+        except SourceError as error:
+            return baseline, None, error
+        return baseline, assessment, None
 
     def _earlier(
         self, watch: Watch, window: Window, baseline: Baseline
@@ -266,7 +203,7 @@ class Cycle:
                     continue  # counted in the bins of another reference
         return found
 
-    # ── versions, baselines, sources ─────────────────────────────────────────────
+    # ── versions ─────────────────────────────────────────────────────────────────
 
     def look(self, name: str, now: datetime) -> None:
         """Note which version of a model is in production, if none ever was."""
@@ -287,15 +224,13 @@ class Cycle:
             return
         outcomes = [
             rotate(
-                self.situation(
+                self._parts.situation(
                     name,
                     monitor,
                     Window(now - settings.every, now),
                     version=new,
                     reference_id=None,
                     actions=settings.actions,
-                    repeat=None,
-                    links={},
                 ),
                 now=now,
             )
@@ -308,55 +243,6 @@ class Cycle:
             return
         log.info("version_seen", model=name, old=old, new=new)
         yield Rotation(model=name, old=old, new=new, outcome=outcome)
-
-    def baseline(self, watch: Watch, version: str, now: datetime) -> Baseline:
-        """Return the frozen baseline of a model version, built at first use.
-
-        One for each length of window: how much a stream's stretches differ depends
-        on how long they are. Raises SourceError when it must be built and cannot be.
-        """
-        length = watch.settings.window
-        key = (watch.model, version, length)
-        if key not in self._baselines:
-            self._baselines[key] = self._frozen(watch, length, version, now)
-        return self._baselines[key]
-
-    def _frozen(
-        self, watch: Watch, length: timedelta, version: str, now: datetime
-    ) -> Baseline:
-        """Read the baseline that is frozen in the store, or build and freeze it."""
-        name = f"training/{length // timedelta(seconds=1)}s"
-        kept = self._parts.store.reference_for(watch.model, version, name)
-        if kept is None:
-            rows = self._parts.open_source(watch.section.reference, None, version)
-            built = build_baseline(rows, watch.section, length)
-            content = built.to_bytes()
-            kept = self._parts.store.save_reference(
-                StoredReference(
-                    id=codec.digest(content),
-                    model=watch.model,
-                    version=version,
-                    created=now,
-                    content=content,
-                    name=name,
-                    rows=built.reference.profile.rows,
-                )
-            )
-        return Baseline.from_bytes(kept.content)
-
-    def feeds(self, model: Model, version: str) -> Feeds:
-        """Open the sources of a model; raises SourceError."""
-        moment = model.time_column
-        opened = self._parts.open_source
-        return Feeds(
-            predictions=opened(model.source, moment, version),
-            labels=opened(model.labels.source, model.labels.timestamp, version)
-            if model.labels
-            else None,
-            recomputed=opened(model.recomputed.source, moment, version)
-            if model.recomputed
-            else None,
-        )
 
 
 def _known(version: str | None) -> str:
@@ -437,21 +323,3 @@ def merged(outcomes: Sequence[Outcome]) -> Outcome:
         ),
         said=tuple(said for outcome in outcomes for said in outcome.said),
     )
-
-
-def _data(model: Model) -> dict[str, object]:
-    """Say where a model's rows lie, for the pipeline that trains on them."""
-    told: dict[str, object] = {"predictions": location(model.source)}
-    if model.labels is not None:
-        told["labels"] = location(model.labels.source)
-    return told
-
-
-def location(section: Plugin) -> object:
-    """Return a source's path, absolute, as it may be told to others."""
-    path = section.options.get("path")
-    if isinstance(path, str):
-        return str((section.base / path).absolute())
-    if isinstance(path, list | tuple):
-        return [str((section.base / part).absolute()) for part in path]
-    return None

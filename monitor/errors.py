@@ -18,7 +18,7 @@ class DriftdError(Exception):
 
 
 class ConfigError(DriftdError):
-    """One mistake in a configuration, told with the file, the path in it and the fix."""
+    """One mistake in a configuration: the file, the path in it, and the fix."""
 
     def __init__(self, file: str, path: str, message: str, fix: str = "") -> None:
         """Keep the parts; `path` is dotted (`models.churn.monitors.daily.every`)."""

@@ -15,6 +15,7 @@ from checks.correction import Correction
 from checks.errors import ChecksError
 from checks.outcomes import Outcomes
 from checks.profile import Profile, merge_all
+from checks.reference import Reference
 from checks.registry import Subject
 from checks.schema import Role
 from checks.suite import Entry, Evidence, Wish, Wishes, evaluate, plan
@@ -199,7 +200,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         by=section.table.first(Role.ID),
     )
     entries = watch.entries
-    subjects = {entry.check.subject for entry in entries}
+    subjects = frozenset(entry.check.subject for entry in entries)
     evidence = Evidence(
         profile=counted.profile,
         reference_outcomes=baseline.outcomes,
@@ -210,34 +211,38 @@ def assess(  # noqa: PLR0913 - all that one window depends on
             else {}
         ),
     )
-    reference = baseline.reference
-    notes: tuple[str, ...] = ()
-    if earlier is not None:
-        past = [p for p in earlier if p.bins_id == reference.bins.id]
-        if past:
-            reference = reference.against(merge_all(past))
-        else:
-            notes = ("no earlier windows yet: compared with the training data",)
+    reference, notes = _compared_with(baseline.reference, earlier)
+    verdicts = evaluate(
+        entries,
+        reference,
+        evidence,
+        alpha=watch.alpha,
+        correction=Correction(watch.settings.correction),
+    )
     return Assessment(
         watch=watch,
         version=version,
         window=window,
         baseline_id=baseline.id,
         reference_rows=reference.profile.rows,
-        verdicts=tuple(
-            evaluate(
-                entries,
-                reference,
-                evidence,
-                alpha=watch.alpha,
-                correction=Correction(watch.settings.correction),
-            )
-        ),
+        verdicts=tuple(verdicts),
         profile=counted.profile,
         sample=counted.sample.table,
         outcomes=evidence.outcomes,
         notes=notes,
     )
+
+
+def _compared_with(
+    training: Reference, earlier: Iterable[Profile] | None
+) -> tuple[Reference, tuple[str, ...]]:
+    """Return the reference that earlier windows make, or the training data's."""
+    if earlier is None:
+        return training, ()
+    past = [profile for profile in earlier if profile.bins_id == training.bins.id]
+    if not past:
+        return training, ("no earlier windows yet: compared with the training data",)
+    return training.against(merge_all(past)), ()
 
 
 def _pairs(watch: Watch, window: Window | None, feeds: Feeds) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Text for Slack in which nothing but our own markup means anything."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ _CUT = "…"
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _WORD_JOINER = "\N{WORD JOINER}"
+_MENTION = re.compile(r"<(?=[@!#])")
 _BEFORE_A_WORD = frozenset("*_~`@:#")
 _AFTER_A_WORD = frozenset("*_~`")
 """Characters that Slack reads as format, emoji or mention at the edge of a word."""
@@ -61,8 +63,11 @@ def _is_markup(before: str, c: str, after: str) -> bool:
 
 
 def plain(text: str, limit: int) -> str:
-    """Return a text for a place where Slack knows no markup, within a length."""
-    shown = visible(text)
+    """Return a text for a place where Slack knows no markup, within a length.
+
+    A mention is taken apart all the same: notifications are made of this text too.
+    """
+    shown = _MENTION.sub(f"<{_WORD_JOINER}", visible(text))
     return shown if len(shown) <= limit else shown[: limit - len(_CUT)] + _CUT
 
 

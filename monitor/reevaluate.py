@@ -1,7 +1,7 @@
 """A re-evaluation: a period on the labels that have come, beside all before it."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,11 +20,12 @@ from monitor.baseline import Baseline
 from monitor.config import Model, Monitor
 from monitor.config.scalars import next_fire
 from monitor.consequence import Outcome, follow
-from monitor.cycle import EVALUATION, Cycle
+from monitor.cycle import EVALUATION
 from monitor.errors import SourceError
 from monitor.evaluate import Watch, labelled, verdict_dict
 from monitor.incident import Policy
 from monitor.labels import LabelJoin
+from monitor.parts import Baselines, Parts
 from monitor.store import Store
 from monitor.store.records import Evaluation
 from monitor.window import Window, rfc3339
@@ -58,15 +59,13 @@ def due(store: Store, name: str, model: Model, now: datetime) -> Iterator[Window
 
 
 def reevaluate(  # noqa: PLR0913 - the whole question, in the open
-    cycle: Cycle,
-    store: Store,
+    parts: Parts,
+    baselines: Baselines,
     name: str,
-    model: Model,
     period: Window,
     *,
     as_of: datetime,
     now: datetime,
-    new_id: Callable[[], str],
     waiting: bool = False,
 ) -> Reevaluation | None:
     """Evaluate a period on the labels known at `as_of`, and record one more revision.
@@ -74,38 +73,28 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
     With `waiting`, None while too few labels have come and patience is not exhausted.
     Raises SourceError when the period cannot be evaluated at all.
     """
+    model, store = parts.config.models[name], parts.store
     version = _version_at(store, name, period)
     watch = _watch(name, model)
-    baseline = cycle.baseline(watch, version, now)
-    try:
-        found = labelled(model, period, cycle.feeds(model, version), as_of)
-    except ChecksError as error:
-        raise SourceError(str(error), permanent=True) from error
-    if found is None:
-        msg = f"model {name!r} has no labels. Fix: add a `labels` section to it"
-        raise SourceError(msg, permanent=True)
-    settings = model.evaluation
-    coverage = found.outcomes.coverage
-    if waiting and settings and coverage < settings.maturity:
-        log.info("evaluation_waits", model=name, coverage=coverage)
-        if now < period.end + settings.patience:
-            return None
+    baseline = baselines.of(watch, version, now)
+    found = _labelled(parts, model, version, period, as_of)
+    if waiting and _unripe(model, period, found, now):
+        log.info("evaluation_waits", model=name, coverage=found.outcomes.coverage)
+        return None
     verdicts = _judge(watch, baseline, found)
     outcome = follow(
-        cycle.situation(
+        parts.situation(
             name,
             EVALUATION,
             period,
             version=version,
             reference_id=baseline.id,
-            actions=settings.actions if settings else (),
-            repeat=None,
-            links={},
+            actions=model.evaluation.actions if model.evaluation else (),
         ),
         verdicts,
         policy=Policy(no_data_after=None),
         now=now,
-        new_id=new_id,
+        new_id=parts.new_id,
     )
     evaluation = Evaluation(
         model=name,
@@ -119,11 +108,33 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
         body=_body(store, name, baseline, found, period),
     )
     revision = store.record_evaluation(evaluation, outcome.consequences)
-    log.info(
-        "evaluated", model=name, period=str(period), status=evaluation.status.value
-    )
-    return Reevaluation(
-        evaluation=replace(evaluation, revision=revision), outcome=outcome
+    status = evaluation.status.value
+    log.info("evaluated", model=name, period=str(period), status=status)
+    evaluation = replace(evaluation, revision=revision)
+    return Reevaluation(evaluation=evaluation, outcome=outcome)
+
+
+def _labelled(
+    parts: Parts, model: Model, version: str, period: Window, as_of: datetime
+) -> LabelJoin:
+    """Join the period's predictions with their labels; raises SourceError."""
+    try:
+        found = labelled(model, period, parts.feeds(model, version), as_of)
+    except ChecksError as error:
+        raise SourceError(str(error), permanent=True) from error
+    if found is None:
+        msg = "the model has no labels. Fix: add a `labels` section to it"
+        raise SourceError(msg, permanent=True)
+    return found
+
+
+def _unripe(model: Model, period: Window, found: LabelJoin, now: datetime) -> bool:
+    """Tell whether more labels are worth waiting for."""
+    settings = model.evaluation
+    return (
+        settings is not None
+        and found.outcomes.coverage < settings.maturity
+        and now < period.end + settings.patience
     )
 
 

@@ -105,6 +105,8 @@ def test_a_module_is_named_after_its_noun(file: Path) -> None:
 def test_modules_and_functions_are_short_enough_to_read() -> None:
     too_long = []
     for file in PRODUCT_FILES:
+        if "migrations" in file.parts:
+            continue  # a migration is a table, written once
         text = file.read_text()
         name = file.relative_to(ROOT)
         if text.count("\n") > LONGEST_MODULE:
@@ -118,10 +120,14 @@ def test_modules_and_functions_are_short_enough_to_read() -> None:
 
 
 def own_length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Count a function's lines without those of its docstring."""
+    """Count the lines of a function's body, its docstring left out.
+
+    A long signature is a table, not a flow: a command declares its options there.
+    """
     docstring = ast.get_docstring(node, clean=False)
     told = docstring.count("\n") + 1 if docstring else 0
-    return (node.end_lineno or node.lineno) - node.lineno + 1 - told
+    first = node.body[0].lineno
+    return (node.end_lineno or first) - first + 1 - told
 
 
 def test_every_part_of_the_product_is_typed_for_who_uses_it() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from checks.verdict import Family, Status
 from monitor.demo.gain import Gain
-from monitor.demo.stage import BUG, MODEL, MORNING, Stage
+from monitor.demo.stage import BUG, END, MODEL, MORNING, START, Stage
 from monitor.incident import Cause, Incident, State, Transition
 from monitor.notice import Reason
 from monitor.retraining import State as RetrainingState
@@ -74,7 +74,10 @@ def _loop(stage: Stage, incidents: list[Incident]) -> Iterator[Step]:
     yield Step(
         said="driftd saw version 2 and took its reference",
         happened="2" in versions
-        and store.reference_for(MODEL, "2", "training/86400s") is not None,
+        and any(
+            run.model_version == "2" and run.reference_id
+            for run in store.runs_between(MODEL, "daily", START, END)
+        ),
     )
     closed = [
         m for i in incidents for m in _transitions(stage, i, Cause.REFERENCE_ROTATED)

@@ -26,6 +26,10 @@ TOKEN = "xoxb-demo"  # noqa: S105 - the stand-in's, on the loopback
 SECRET = "whsec_ZGVtby1zZWNyZXQtb2YtdGhlLWxvb3BiYWNr"  # noqa: S105 - likewise
 SEED = 2013
 
+START = datetime(2013, 4, 1, tzinfo=UTC)
+END = datetime(2014, 1, 1, tzinfo=UTC)
+"""The days that production serves in the story."""
+
 BUG = ServingBug(
     column="distance",
     factor=1.609344,

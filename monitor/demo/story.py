@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -19,11 +19,9 @@ from rich.text import Text
 from monitor import wording
 from monitor.demo import ending, gain, scenes
 from monitor.demo.gain import Gain
-from monitor.demo.stage import BUG, CONFIG, MODEL, MORNING, Stage, set_up
+from monitor.demo.stage import BUG, CONFIG, END, MODEL, MORNING, START, Stage, set_up
 from monitor.serve import serve as stay
 
-START = datetime(2013, 4, 1, tzinfo=UTC)
-END = datetime(2014, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 REPORTS_WAIT = 60.0
 """Seconds that the end waits for reports that are still being drawn."""

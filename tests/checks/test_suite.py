@@ -14,6 +14,7 @@ from checks.example import reference, window
 from checks.reference import Reference
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
+from checks.statistic import Statistic
 from checks.suite import Evidence, Wish, Wishes, evaluate, plan
 from checks.verdict import Reason, Status, Verdict
 
@@ -153,7 +154,7 @@ def test_a_large_difference_that_chance_can_make_passes_and_says_so() -> None:
 def test_a_check_that_raises_is_unknown_and_takes_no_other_along(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object) -> Statistic:
         msg = "division by zero"
         raise ZeroDivisionError(msg)
 

@@ -43,7 +43,7 @@ def test_a_saved_model_scores_as_before(
 def test_every_flight_gets_a_probability_whatever_is_missing_or_new(
     model: Model, thin: pd.DataFrame
 ) -> None:
-    strange = thin.head(50).assign(dest="XXX", temp=np.nan, pressure=np.nan)
+    strange = thin.head(50).assign(dest="ZZZ", temp=np.nan, pressure=np.nan)
     score = model.score(strange)
     assert ((score > 0) & (score < 1)).all()
 

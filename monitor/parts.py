@@ -1,0 +1,177 @@
+"""What the daemon's rounds are put together from, and what they gather from it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from checks import codec
+from monitor.action import Action
+from monitor.baseline import Baseline
+from monitor.comparison import build_baseline
+from monitor.config import Config, Model, Plugin
+from monitor.consequence import Listener, Situation, Trainer
+from monitor.engines.base import Engine, Rows
+from monitor.evaluate import Feeds, Watch
+from monitor.notice import Routing
+from monitor.retraining import RetrainPolicy
+from monitor.store import Store
+from monitor.store.records import StoredReference
+from monitor.window import Window
+
+OpenSource = Callable[[Plugin, str | None, str | None], Rows]
+"""Opens a section's source: the section, the time column, and the model's version."""
+
+
+@runtime_checkable
+class Trains(Protocol):
+    """An action that asks for retraining, and when it may."""
+
+    @property
+    def policy(self) -> RetrainPolicy:
+        """When it may ask."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a round is put together from; all that acts or is random comes in here."""
+
+    config: Config
+    store: Store
+    actions: Mapping[str, Action]
+    engine: Engine
+    open_source: OpenSource
+    new_id: Callable[[], str]
+    links: Callable[[Watch, Window], Mapping[str, str]] = field(
+        default=lambda _watch, _window: {}
+    )
+
+    def feeds(self, model: Model, version: str) -> Feeds:
+        """Open the sources of a model; raises SourceError."""
+        moment, opened = model.time_column, self.open_source
+        labels, recomputed = model.labels, model.recomputed
+        return Feeds(
+            predictions=opened(model.source, moment, version),
+            labels=opened(labels.source, labels.timestamp, version) if labels else None,
+            recomputed=opened(recomputed.source, moment, version)
+            if recomputed
+            else None,
+        )
+
+    def situation(  # noqa: PLR0913 - each is one fact of the situation
+        self,
+        model: str,
+        monitor: str,
+        window: Window,
+        *,
+        version: str | None,
+        reference_id: str | None,
+        actions: Sequence[str],
+        repeat: timedelta | None = None,
+        links: Mapping[str, str] | None = None,
+    ) -> Situation:
+        """Gather what is known of a model when something has been judged."""
+        store = self.store
+        listeners, trainers = [], []
+        for name in actions:
+            action = self.actions[name]
+            if isinstance(action, Trains):
+                trainers.append(Trainer(action=name, policy=action.policy))
+                continue
+            routing = Routing(on=action.on, repeat=repeat)
+            told = store.told(model, monitor, name)
+            listeners.append(Listener(action=name, routing=routing, told=told))
+        heard = {i for one in listeners if one.told for i in one.told.incident_ids}
+        return Situation(
+            model=model,
+            monitor=monitor,
+            model_version=version,
+            reference_id=reference_id,
+            window=window,
+            incidents=tuple(store.open_incidents(model)),
+            ended=tuple(i for i in store.incidents(heard) if not i.state.open),
+            listeners=tuple(listeners),
+            trainers=tuple(trainers),
+            past=tuple(store.retrainings(model)),
+            links=links or {},
+            data=data(self.config.models[model]),
+        )
+
+
+class Baselines:
+    """The frozen baselines of model versions, each built at its first use.
+
+    One for each length of window: how much a stream's stretches differ depends on how
+    long they are. And one for each way the columns were declared: who adds a column
+    to the config wants it watched.
+    """
+
+    def __init__(self, store: Store, open_source: OpenSource) -> None:
+        """Read nothing yet."""
+        self._store = store
+        self._open = open_source
+        self._read: dict[tuple[str, str, str], Baseline] = {}
+
+    def of(self, watch: Watch, version: str, now: datetime) -> Baseline:
+        """Return a baseline; raises SourceError when it must be built and cannot be."""
+        key = (watch.model, version, label(watch))
+        if key not in self._read:
+            self._read[key] = self._frozen(watch, version, now)
+        return self._read[key]
+
+    def _frozen(self, watch: Watch, version: str, now: datetime) -> Baseline:
+        """Read the baseline that is frozen in the store, or build and freeze it."""
+        kept = self._store.reference_for(watch.model, version, label(watch))
+        if kept is None:
+            rows = self._open(watch.section.reference, None, version)
+            built = build_baseline(rows, watch.section, watch.settings.window)
+            content = built.to_bytes()
+            kept = self._store.save_reference(
+                StoredReference(
+                    id=codec.digest(content),
+                    model=watch.model,
+                    version=version,
+                    created=now,
+                    content=content,
+                    name=label(watch),
+                    rows=built.reference.profile.rows,
+                )
+            )
+        return Baseline.from_bytes(kept.content)
+
+
+def label(watch: Watch) -> str:
+    """Name the baseline that a monitor is compared with, among those of a version."""
+    section = watch.section
+    declared = [[c.name, c.kind.value, c.role.value] for c in section.table]
+    schema = codec.digest(
+        codec.pack(
+            "schema",
+            {
+                "columns": declared,
+                "task": section.task.value,
+                "positive": section.positive,
+            },
+            {},
+        )
+    )
+    return f"training/{watch.settings.window // timedelta(seconds=1)}s/{schema[:8]}"
+
+
+def data(model: Model) -> dict[str, object]:
+    """Say where a model's rows lie, for the pipeline that trains on them."""
+    told: dict[str, object] = {"predictions": location(model.source)}
+    if model.labels is not None:
+        told["labels"] = location(model.labels.source)
+    return told
+
+
+def location(section: Plugin) -> object:
+    """Return a source's path, absolute, as it may be told to others."""
+    path = section.options.get("path")
+    if isinstance(path, str):
+        return str((section.base / path).absolute())
+    if isinstance(path, list | tuple):
+        return [str((section.base / part).absolute()) for part in path]
+    return None

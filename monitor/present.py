@@ -62,14 +62,14 @@ def title(assessment: Assessment) -> str:
 
 
 def measured(verdict: Verdict) -> str:
-    """Write a verdict's value with its interval, or why there is none."""
+    """Write a verdict's value with its 95 % interval."""
     found = verdict.statistic
     if found is None:
-        return verdict.cause or ""
+        return ""
     value = wording.number(found.value)
     if verdict.p_adjusted is None and found.p_value is None:
         return value
-    return f"{value}  [{wording.interval(found.low, found.high)}]"
+    return f"{value} [{wording.interval(found.low, found.high)}]"
 
 
 def limit(verdict: Verdict) -> str:
@@ -126,8 +126,8 @@ def rows(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, ...]]:
             Status.UNKNOWN.value,
             _few(columns, "columns"),
             _few(checks, "checks"),
-            visible(cause),
             *("", "", ""),
+            visible(cause),
         )
 
 
@@ -147,9 +147,9 @@ def table(assessment: Assessment, *, passing: bool = False) -> RenderableType:
     grid.add_column("", no_wrap=True)
     grid.add_column("column", no_wrap=True, overflow="ellipsis", max_width=24)
     grid.add_column("check", no_wrap=True)
-    grid.add_column("value [95 % interval]")
-    grid.add_column("limit", justify="right")
-    grid.add_column("adj. p", justify="right")
+    grid.add_column("value [95 %]", no_wrap=True)
+    grid.add_column("limit", justify="right", no_wrap=True)
+    grid.add_column("adj. p", justify="right", no_wrap=True)
     grid.add_column("reference → window")
     for cells in rows(shown):
         status = Status(cells[0])
@@ -170,7 +170,7 @@ def markdown(assessment: Assessment) -> str:
         _cell(title(assessment)),
         "",
         (
-            "| status | column | check | value [95 % interval] | limit | adj. p "
+            "| status | column | check | value [95 %] | limit | adj. p "
             "| reference → window |"
         ),
         "|---|---|---|---|---:|---:|---|",

@@ -67,4 +67,5 @@ def _period(text: str) -> "Window":
         return parse(text)
     except ValueError as error:
         option = "--period"
-        raise ConfigError(option, "", f"{error}.") from error
+        fix = "write for example 2026-10, 2026-Q4, 2026-W40 or 2026."
+        raise ConfigError(option, "", f"{text!r} is no period.", fix) from error

@@ -16,6 +16,8 @@ from checks.values import family_of, hashes, mix
 
 KEY = "driftd_hash"
 """The column in which a sample keeps the hash of each row."""
+KEY_COLUMNS = 6
+"""Columns whose values choose a row that has no id; the rest only break ties."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +36,7 @@ class Sample:
         if by is not None and by in table.column_names:
             keys = hashes(table.column(by))
         else:
-            keys = row_hashes(table)
+            keys = row_hashes(table, KEY_COLUMNS)
         chosen = _smallest(keys, size)
         kept = table.take(pa.array(chosen)).append_column(
             KEY, pa.array(keys[chosen], pa.uint64())
@@ -65,13 +67,23 @@ def merge(samples: Iterable[Sample]) -> Sample:
     return Sample(size=size, rows=_ordered(rows).slice(0, size))
 
 
-def row_hashes(table: pa.Table) -> npt.NDArray[np.uint64]:
-    """Hash whole rows: every column whose values have a plain form, in name order."""
+def row_hashes(table: pa.Table, most: int | None = None) -> npt.NDArray[np.uint64]:
+    """Hash whole rows: every column whose values have a plain form, in name order.
+
+    With `most`, only so many columns are looked at, numbers and times first: they
+    tell rows apart best.
+    """
+    families = {
+        name: family_of(table.schema.field(name).type)
+        for name in sorted(set(table.column_names) - {KEY})
+    }
+    plain = [name for name in families if families[name] not in ("other", "empty")]
+    if most is not None:
+        telling = ("time", "number")
+        plain = sorted(plain, key=lambda name: families[name] not in telling)[:most]
     keys = np.zeros(table.num_rows, np.uint64)
-    for name in sorted(set(table.column_names) - {KEY}):
-        column = table.column(name)
-        if family_of(column.type) not in ("other", "empty"):
-            keys = mix(keys ^ hashes(column))
+    for name in plain:
+        keys = mix(keys ^ hashes(table.column(name)))
     return keys
 
 

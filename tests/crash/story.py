@@ -75,7 +75,7 @@ def sinks(folder: Path) -> Mapping[str, Action]:
 
 def verdicts(day: int) -> list[Verdict]:
     """Say the same about a day whenever it is asked."""
-    chance = Random(day)  # noqa: S311 - a story, not a secret
+    chance = Random(day)
     weights = (3, 1, 4, 1)
     return [
         verdict(
@@ -147,7 +147,7 @@ def evaluate(store: Store, day: int) -> None:
 
 
 def deliver(store: Store, folder: Path, clock: ManualClock) -> None:
-    rng = Random(1)  # noqa: S311 - jitter keeps no secret
+    rng = Random(1)
     deliver_due(store, sinks(folder), clock=clock, rng=rng, lease=timedelta(hours=1))
 
 
@@ -191,7 +191,7 @@ def child(folder: Path, windows: int, *, wait: bool = False) -> int:
 
 def kill_at_random(folder: Path, seed: int, kills: int) -> int:
     """Tell and kill; return how many windows the last child is to reach."""
-    chance = Random(seed)  # noqa: S311 - a story, not a secret
+    chance = Random(seed)
     with TemporaryDirectory() as scratch:
         tell(Path(scratch), 10)  # what is loaded once need not be loaded by each child
     for _ in range(kills):

@@ -176,7 +176,7 @@ def run(
     )
 
 
-def record(day: int = 0, monitor: str = "daily", **rest: Any) -> RunRecord:  # noqa: ANN401 - a factory
+def record(day: int = 0, monitor: str = "daily", **rest: Any) -> RunRecord:
     consequences = Consequences(
         **{name: tuple(rest.pop(name, ())) for name in _CONSEQUENCES}
     )

@@ -336,7 +336,7 @@ trees = st.recursive(
 
 
 @given(trees)
-def test_what_yaml_writes_is_read_back(tree: Any) -> None:  # noqa: ANN401
+def test_what_yaml_writes_is_read_back(tree: Any) -> None:
     document = parse(yaml.safe_dump({"k": tree}), {})
     assert document.tree == {"k": tree}
 

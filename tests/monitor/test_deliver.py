@@ -32,7 +32,7 @@ Answer = Callable[[], Receipt]
 
 
 def chance(seed: int) -> Random:
-    return Random(seed)  # noqa: S311 - jitter keeps no secret
+    return Random(seed)
 
 
 def fine() -> Receipt:

@@ -14,7 +14,7 @@ from monitor.errors import PluginError
 from monitor.retraining import Budget, RetrainPolicy
 
 
-def opened(**options: Any) -> RetrainAction:  # noqa: ANN401
+def opened(**options: Any) -> RetrainAction:
     section = Plugin(type="retrain", options={"url": "http://ci.example/x", **options})
     clock = ManualClock(datetime(2013, 5, 3, tzinfo=UTC))
     action = open_action("pipeline", section, clock=clock)

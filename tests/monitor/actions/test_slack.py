@@ -27,7 +27,7 @@ def slack() -> Iterator[SlackStandIn]:
         yield slack
 
 
-def bot(slack: SlackStandIn, **options: Any) -> Action:  # noqa: ANN401
+def bot(slack: SlackStandIn, **options: Any) -> Action:
     known = {"token": "xoxb-1", "channel": "C1", "base_url": slack.base_url}
     section = Plugin(type="slack", options={**known, **options})
     return open_action("team", section, clock=ManualClock(NOW))
@@ -42,7 +42,7 @@ def finding(sentence: str) -> dict[str, Any]:
     return {"id": sentence, "sentence": sentence}
 
 
-def body(reason: str = "first", count: int = 2, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+def body(reason: str = "first", count: int = 2, **changes: Any) -> dict[str, Any]:
     firing = [finding(f"x{i}: moved by 0.5, since 2013-05-01") for i in range(count)]
     return {
         "headline": f"flights: {count} incidents firing, worst: x0 moved",
@@ -64,7 +64,7 @@ def body(reason: str = "first", count: int = 2, **changes: Any) -> dict[str, Any
     }
 
 
-def delivery(told: Mapping[str, Any], **changes: Any) -> Delivery:  # noqa: ANN401
+def delivery(told: Mapping[str, Any], **changes: Any) -> Delivery:
     known: dict[str, Any] = {
         "id": "d1",
         "action": "team",
@@ -233,7 +233,7 @@ def test_one_way_to_slack_is_chosen(options: dict[str, Any], told: str) -> None:
         open_action("team", section, clock=ManualClock(NOW))
 
 
-def texts(block: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+def texts(block: Any) -> Iterator[tuple[str, str]]:
     """Walk over the text objects of a block."""
     if isinstance(block, dict):
         if isinstance(block.get("text"), str):

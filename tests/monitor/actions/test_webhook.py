@@ -43,7 +43,7 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def delivery(**changes: Any) -> Delivery:  # noqa: ANN401
+def delivery(**changes: Any) -> Delivery:
     known: dict[str, Any] = {
         "id": "d1",
         "action": "hook",
@@ -63,8 +63,8 @@ def send(
     clock: ManualClock | SystemClock | None = None,
     kind: str = "webhook",
     sent: Delivery | None = None,
-    **options: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
+    **options: Any,
+) -> Any:
     section = Plugin(type=kind, options={"url": receiver.url, "secret": NEW, **options})
     action = open_action("hook", section, clock=clock or ManualClock(NOW))
     return action.perform(sent or delivery())
@@ -101,7 +101,7 @@ def test_a_repeat_has_the_same_id_and_body_and_a_new_signature(
 )
 def test_every_secret_signs_while_one_replaces_another(
     receiver: Receiver,
-    secret: Any,  # noqa: ANN401
+    secret: Any,
 ) -> None:
     send(receiver, SystemClock(), secret=secret)
     got = receiver.got[0]
@@ -138,7 +138,7 @@ keys = st.binary(min_size=24, max_size=64)
 def test_the_reference_library_believes_our_signature(
     payload: dict[str, Any],
     secret: bytes,
-    name: Any,  # noqa: ANN401
+    name: Any,
 ) -> None:
     request = Request.of(str(name), payload)
     text = "whsec_" + base64.b64encode(secret).decode()

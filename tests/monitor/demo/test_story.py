@@ -21,7 +21,9 @@ def evaluated(folder: Path) -> int:
     if not (folder / "driftd.db").exists():
         return 0
     try:
-        with closing(sqlite3.connect(f"file:{folder}/driftd.db?mode=ro", uri=True)) as db:
+        with closing(
+            sqlite3.connect(f"file:{folder}/driftd.db?mode=ro", uri=True)
+        ) as db:
             return int(db.execute("SELECT count(*) FROM run").fetchone()[0])
     except sqlite3.OperationalError:
         return 0

@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 TODAY = Window(START, START + DAY)
 
 
-def write(path: Path, day: datetime = START, rows: int = 4, **columns: Any) -> Path:  # noqa: ANN401 - arrow takes anything
+def write(path: Path, day: datetime = START, rows: int = 4, **columns: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     times = [day + i * DAY / rows for i in range(rows)]
     table = pa.table({"t": pa.array(times, pa.timestamp("us", "UTC")), **columns})
@@ -28,7 +28,7 @@ def write(path: Path, day: datetime = START, rows: int = 4, **columns: Any) -> P
     return path
 
 
-def parquet(base: Path, path: str | list[str], **options: Any) -> Source:  # noqa: ANN401
+def parquet(base: Path, path: str | list[str], **options: Any) -> Source:
     section = Plugin(type="parquet", options={"path": path, **options}, base=base)
     return open_source(section, timestamp="t")
 

@@ -197,7 +197,8 @@ class LevelProfile:
         counts = np.zeros(len(bins.levels), np.int64)
         unseen: dict[str, int] = {}
         others = 0
-        for level, count in level_counts(array).items():
+        counted = level_counts(array)
+        for level, count in counted.items():
             cell = bins.position.get(level)
             if cell is not None:
                 counts[cell] = count
@@ -208,7 +209,7 @@ class LevelProfile:
             column=column,
             bins=bins,
             rows=len(array),
-            nulls=array.null_count,
+            nulls=len(array) - sum(counted.values()),
             counts=counts,
             others=others,
             unseen=_smallest(unseen) if bins.complete else {},
@@ -227,7 +228,7 @@ class LevelProfile:
 
 
 def level_counts(array: pa.ChunkedArray) -> dict[str, int]:
-    """Count the levels of a column, nulls left out."""
+    """Count the levels of a column, nulls and NaN left out."""
     if not len(array) or array.null_count == len(array):
         return {}
     counted = pc.value_counts(texts(array).drop_null())

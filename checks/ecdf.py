@@ -86,3 +86,11 @@ def area_below(profile: NumericProfile, left: Floats, width: Floats) -> Floats:
     lifted = counts * (edges[1:] - edges[0]) - profile.sums[1:-1] * profile.bins.step
     lifted = np.clip(lifted, 0.0, counts * width)
     return np.asarray(left * width + lifted / profile.n)
+
+
+def rounding(profile: NumericProfile) -> float:
+    """Return by how much the grids of the sums may have moved the mean."""
+    inside = int(profile.counts[2:-1:2].sum())
+    beyond = int(profile.counts[0] + profile.counts[-1])
+    steps = inside * profile.bins.step + beyond * profile.bins.tail_step
+    return steps / 2 / profile.n

@@ -165,13 +165,8 @@ class Bins:
         for column in schema.profiled:
             if column.name not in table.column_names:
                 continue
-            array = table.column(column.name)
             try:
-                if column.kind.ordered:
-                    values, _ = numbers(array, column.kind)
-                    columns[column.name] = NumericBins.fit(values[np.isfinite(values)])
-                else:
-                    columns[column.name] = LevelBins.fit(level_counts(array))
+                columns[column.name] = _fit(column, table.column(column.name))
             except Unmeasurable:
                 continue
         return cls(schema=schema, columns=columns)
@@ -186,12 +181,14 @@ class Bins:
         columns: dict[str, ColumnProfile] = {}
         unreadable: dict[str, str] = {}
         for column in self.schema.profiled:
-            bins = self.columns.get(column.name)
-            if bins is None or column.name not in table.column_names:
+            if column.name not in table.column_names:
                 continue
-            array = table.column(column.name)
+            bins, array = self.columns.get(column.name), table.column(column.name)
             try:
-                if isinstance(bins, NumericBins):
+                if bins is None:
+                    # What could not be read when the bins were fitted says why, again.
+                    _fit(column, array)
+                elif isinstance(bins, NumericBins):
                     columns[column.name] = NumericProfile.of(column, bins, array)
                 else:
                     columns[column.name] = LevelProfile.of(column, bins, array)
@@ -239,6 +236,13 @@ class Bins:
             types={name: tuple(kinds) for name, kinds in header["types"].items()},
             unreadable=header["unreadable"],
         )
+
+
+def _fit(column: Column, array: pa.ChunkedArray) -> ColumnBins:
+    if column.kind.ordered:
+        values, _ = numbers(array, column.kind)
+        return NumericBins.fit(values[np.isfinite(values)])
+    return LevelBins.fit(level_counts(array))
 
 
 def merge_all(profiles: Iterable[Profile]) -> Profile:

@@ -9,6 +9,12 @@ from checks.bins import Floats
 from checks.errors import Unmeasurable
 from checks.schema import Kind
 
+FLOAT_BITS = 53
+"""Bits that a float64 has for whole numbers."""
+FLOAT_DIGITS = 15
+"""Decimal digits that a float64 always keeps."""
+_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+
 
 def family_of(kind: pa.DataType) -> str:
     """Name the family of an Arrow type: number, text, boolean, time or other.
@@ -31,7 +37,7 @@ def family_of(kind: pa.DataType) -> str:
         return "number"
     if pa.types.is_temporal(kind):
         return "time"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if any(is_text(kind) for is_text in _TEXT):
         return "text"
     return "empty" if pa.types.is_null(kind) else "other"
 
@@ -40,7 +46,8 @@ def numbers(column: pa.ChunkedArray, kind: Kind) -> tuple[Floats, int]:
     """Return the values that are not null as float64, and how many are null.
 
     Times become microseconds since the Unix epoch, UTC; a time without a zone is
-    taken to be in UTC. Raises Unmeasurable when the values are not numbers or times.
+    taken to be in UTC. Times of day and durations become microseconds as well. Raises
+    Unmeasurable when the values are not numbers or times, or would not stay apart.
     """
     source = column.type
     wanted = "time" if kind is Kind.DATETIME else "number"
@@ -49,21 +56,77 @@ def numbers(column: pa.ChunkedArray, kind: Kind) -> tuple[Floats, int]:
     if family_of(source) != wanted:
         cause = f"the column holds {source}, which is no {wanted}"
         raise Unmeasurable(cause)
+    if pa.types.is_dictionary(source):
+        column = pc.cast(column, source.value_type)
     nulls = column.null_count
     if nulls:
         column = column.drop_null()
-    if kind is Kind.DATETIME:
-        zone = getattr(source, "tz", None)
-        column = pc.cast(column, pa.timestamp("us", zone), safe=False)
-        column = pc.cast(column, pa.int64())
+    column = _microseconds(column) if kind is Kind.DATETIME else _apart(column)
     array = pc.cast(column, pa.float64(), safe=False)
     return np.asarray(array, dtype=np.float64), nulls
+
+
+def _microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    source = column.type
+    if pa.types.is_time(source):
+        wanted = pa.time64("us")
+    elif pa.types.is_duration(source):
+        wanted = pa.duration("us")
+    else:
+        wanted = pa.timestamp("us", getattr(source, "tz", None))
+    try:
+        # What lies below a microsecond is cut off; what lies too far away is refused.
+        cut = pc.CastOptions(target_type=wanted, allow_time_truncate=True)
+        return pc.cast(pc.cast(column, options=cut), pa.int64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        cause = f"the column holds {source} that microseconds cannot count"
+        raise Unmeasurable(cause) from None
+
+
+def _apart(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of numbers; raises Unmeasurable where float64 would merge some.
+
+    Whole numbers must each be held exactly; of decimals, which are rounded anyhow, no
+    two may become one.
+    """
+    source = column.type
+    if pa.types.is_integer(source):
+        merged = source.bit_width > FLOAT_BITS and not _held(column)
+    else:
+        merged = (
+            pa.types.is_decimal(source)
+            and source.precision > FLOAT_DIGITS
+            and pc.count_distinct(column).as_py()
+            != pc.count_distinct(pc.cast(column, pa.float64(), safe=False)).as_py()
+        )
+    if merged:
+        cause = (
+            f"the column holds {source} with more digits than float64 keeps (2**53): "
+            "take off an offset, or declare the column categorical"
+        )
+        raise Unmeasurable(cause)
+    return column
+
+
+def _held(column: pa.ChunkedArray) -> bool:
+    """Return whether float64 holds each of these 64-bit integers exactly."""
+    limits = pc.min_max(column).as_py()
+    if max(abs(limits["min"] or 0), abs(limits["max"] or 0)) <= 1 << FLOAT_BITS:
+        return True
+    values = np.asarray(column)
+    words = values.view(np.uint64)
+    size = np.where(values < 0, ~words + np.uint64(1), words)
+    lowest = size & (~size + np.uint64(1))
+    # Bits below the lowest one that is set cost nothing: 53 are left from there on.
+    return bool(((size >> np.uint64(FLOAT_BITS)) < np.maximum(lowest, 1)).all())
 
 
 def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the values as strings, nulls kept; 1.0 and 1 are both written `1`.
 
-    Raises Unmeasurable for nested values and others that have no plain text.
+    NaN is no value and becomes null. An instant is written in UTC whatever its zone,
+    and fractions without the zeros that only their type asks for. Raises Unmeasurable
+    for nested values and others that have no plain text.
     """
     source = column.type
     if pa.types.is_dictionary(source):
@@ -71,10 +134,22 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
         column = pc.cast(column, source)
     if pa.types.is_string(source):
         return column
-    if family_of(source) == "other":
+    if family_of(source) == "other" or pa.types.is_interval(source):
         cause = f"the column holds {source}, which has no levels"
         raise Unmeasurable(cause)
-    return pc.cast(column, pa.string())
+    if pa.types.is_floating(source):
+        wide = pa.float32() if pa.types.is_float16(source) else source
+        column = pc.cast(column, wide)
+        column = pc.if_else(pc.is_nan(column), None, column)
+        # A negative zero is a zero: the sum makes it the positive one.
+        column = pc.add(column, pa.scalar(0.0, wide))
+    if pa.types.is_timestamp(source) and source.tz is not None:
+        column = pc.cast(column, pa.timestamp(source.unit, "UTC"))
+    written = pc.cast(column, pa.string())
+    if pa.types.is_decimal(source) or pa.types.is_temporal(source):
+        written = pc.replace_substring_regex(written, r"(\.\d*?)0+(Z?)$", r"\1\2")
+        written = pc.replace_substring_regex(written, r"\.(Z?)$", r"\1")
+    return written
 
 
 _PRIMES = (

@@ -2,9 +2,9 @@
 
 import math
 
-from checks.column import ColumnProfile, NumericProfile
+from checks.column import ColumnProfile
 from checks.compare import measurable
-from checks.ecdf import mean, numeric, scale_of
+from checks.ecdf import mean, numeric, rounding, scale_of
 from checks.interval import Z, normal_tail
 from checks.registry import check
 from checks.schema import Kind
@@ -56,14 +56,6 @@ def mean_shift(
         above=Z * error,
         p_up=normal_tail(z),
         p_down=normal_tail(-z),
-        hidden=_grid(reference) + _grid(current),
+        hidden=rounding(reference) + rounding(current),
     )
     return shift.statistic(reference, current, direction, std)
-
-
-def _grid(profile: NumericProfile) -> float:
-    """Return by how much the grids of the sums may have moved a mean."""
-    inside = int(profile.counts[2:-1:2].sum())
-    beyond = int(profile.counts[0] + profile.counts[-1])
-    steps = inside * profile.bins.step + beyond * profile.bins.tail_step
-    return steps / 2 / profile.n

@@ -71,7 +71,7 @@ class Pipeline(Loopback):
         self._flights = flights
         self._secret = secret
         self._clock = clock or SystemClock()
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, Run] = _answered(registry)
         self._requests: list[dict[str, Any]] = []
         self._runs_lock = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1)
@@ -153,7 +153,7 @@ class Pipeline(Loopback):
         """Retrain, and keep how it went: a run that fails says why."""
         run = Run(id=key)
         try:
-            entry = self._retrain(payload)
+            entry = self._retrain(key, payload)
         except Exception as error:  # noqa: BLE001 - whatever it was, the asker hears it
             reason = f"{type(error).__name__}: {error}"
             run = replace(run, state=State.FAILED, error=reason)
@@ -167,13 +167,29 @@ class Pipeline(Loopback):
         with self._runs_lock:
             self._runs[key] = run
 
-    def _retrain(self, payload: dict[str, Any]) -> dict[str, Any]:
+    def _retrain(self, key: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Train on the data up to the end of the request's window, and publish."""
         until = parse_time(payload["window"]["end"])
         table = training_table(self._flights, payload["data"]["labels"], until)
         version = str(int((current(self._registry) or {"version": "0"})["version"]) + 1)
         now = self._clock.now()
-        return publish(self._registry, table, version=version, now=now)
+        return publish(
+            self._registry, table, version=version, now=now, requested_by=key
+        )
+
+
+def _answered(registry: Path) -> dict[str, Run]:
+    """Remember the request that the current version answers, over a restart."""
+    entry = current(registry)
+    if entry is None or entry["requested_by"] is None:
+        return {}
+    run = Run(
+        id=entry["requested_by"],
+        state=State.SUCCEEDED,
+        version=entry["version"],
+        performance=entry["performance"],
+    )
+    return {run.id: run}
 
 
 def training_table(flights: pd.DataFrame, labels: str, until: datetime) -> pd.DataFrame:

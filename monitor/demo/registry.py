@@ -24,12 +24,18 @@ CURRENT = "current.json"
 
 
 def publish(
-    registry: Path, flights: pd.DataFrame, *, version: str, now: datetime
+    registry: Path,
+    flights: pd.DataFrame,
+    *,
+    version: str,
+    now: datetime,
+    requested_by: str | None = None,
 ) -> dict[str, Any]:
     """Train a version on the flights given, publish it, and return its `current.json`.
 
     The pointer is replaced last and at once: a reader sees the old version whole or
     the new version whole. Labels that must not be known yet are the caller's to hide.
+    `requested_by` is kept with the version: the id of the request that it answers.
     """
     folder = registry / version
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,6 +54,7 @@ def publish(
         },
         "performance": performance(scored),
         "trained_at": rfc3339(now),
+        "requested_by": requested_by,
     }
     text = json.dumps(entry, indent=1) + "\n"
     replace(registry / CURRENT, lambda path: path.write_text(text, encoding="utf-8"))

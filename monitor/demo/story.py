@@ -95,7 +95,7 @@ def _play(stage: Stage, console: Console, end: datetime, *, progress: bool) -> N
     else:
         console.print(f"Taking up the story again on {day:%Y-%m-%d}.")
     console.print()
-    heard, trained = 0, 0
+    heard, trained = 0, len(stage.pipeline.runs)
     with _progress(console, shown=progress) as bar:
         task = bar.add_task(
             "", total=(end - START) // DAY, completed=(day - START) // DAY

@@ -148,6 +148,20 @@ def test_a_repeat_after_a_lost_answer_does_not_retrain_again(
     assert len(pipeline.runs) == 1
 
 
+def test_a_request_repeated_after_a_restart_is_the_run_that_was(
+    pipeline: Pipeline, thin: pd.DataFrame, registry: Path, labels: str
+) -> None:
+    post(pipeline, payload(labels))
+    outcome(pipeline)
+    clock = ManualClock(datetime.now(UTC))
+    with Pipeline(
+        registry=registry, flights=thin, secret=SECRET, clock=clock
+    ) as restarted:
+        assert post(restarted, payload(labels)).status_code == 202
+        assert outcome(restarted)["version"] == "2"
+    assert not (registry / "3").exists()
+
+
 def test_another_id_is_another_run(pipeline: Pipeline, labels: str) -> None:
     post(pipeline, payload(labels), key="key-1")
     post(pipeline, payload(labels), key="key-2")

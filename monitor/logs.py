@@ -73,7 +73,14 @@ def _rendering() -> list[Processor]:
     """Return what turns an event into a line: for people, or for machines."""
     if sys.stderr.isatty():
         plain = bool(os.environ.get("NO_COLOR"))
-        return [structlog.dev.ConsoleRenderer(colors=not plain, sort_keys=False)]
+        return [
+            structlog.dev.ConsoleRenderer(
+                colors=not plain,
+                sort_keys=False,
+                # The default shows local variables, and with them secrets.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),

@@ -1,7 +1,9 @@
 """`driftd serve`: the daemon."""
 
 import os
+import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +31,19 @@ def serve(
     Exits 0 when it is told to stop by SIGTERM or Ctrl-C.
     """
     shell.log_from(log_level, Level.INFO)
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        return _serve(config, host, port)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave(*_: object) -> None:
+    """End at once: nothing has begun yet."""
+    sys.exit(shell.OK)
+
+
+def _serve(config: Path, host: str | None, port: int | None) -> int:
     settings = shell.read(config, scheduled=True)
     from monitor.app import App
     from monitor.serve import serve as served

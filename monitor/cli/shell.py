@@ -5,6 +5,7 @@ import functools
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -53,8 +54,8 @@ LogLevel = Annotated[
 def command(function: Callable[..., int], *, stuck: int) -> Callable[..., None]:
     """Return a command that exits with what a function returns.
 
-    What it raises on purpose is a line on stderr; all that is no mistake in what the
-    user wrote exits with `stuck`.
+    What it raises on purpose is a line on stderr, anything else a traceback; all that
+    is no mistake in what the user wrote exits with `stuck`.
     """
 
     @functools.wraps(function)
@@ -82,6 +83,9 @@ def guarded(act: Callable[[], int], *, stuck: int) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return CUT_OFF
+    except Exception:  # noqa: BLE001 - the interpreter's 1 would say that a check failed
+        traceback.print_exc()
+        return stuck
 
 
 def complain(text: str) -> None:

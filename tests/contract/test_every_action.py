@@ -48,7 +48,7 @@ def stage(name: str) -> ModuleType:
     return module
 
 
-def delivery(action: Action, reason: str = "first", **changes: Any) -> Delivery:  # noqa: ANN401
+def delivery(action: Action, reason: str = "first", **changes: Any) -> Delivery:
     finding = {"id": "i1", "sentence": f"{HOSTILE}: moved", "since": "2013-05-01"}
     resolved = reason == "resolved"
     told: dict[str, Any] = {
@@ -85,7 +85,7 @@ def delivery(action: Action, reason: str = "first", **changes: Any) -> Delivery:
 class Scene:
     """An action and who receives from it."""
 
-    def __init__(self, name: str, receiver: Loopback | None, options: Any) -> None:  # noqa: ANN401
+    def __init__(self, name: str, receiver: Loopback | None, options: Any) -> None:
         self.receiver = receiver
         section = Plugin(type=name, options=options)
         self.action = open_action("mine", section, clock=ManualClock(NOW))

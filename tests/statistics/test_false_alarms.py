@@ -4,17 +4,29 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from checks import registry
-from checks.bins import Floats
+from checks.bins import Floats, Ints
 from checks.column import LevelProfile
 from checks.example import column, levels
 
 RUNS = 250
-NUMERIC = ["psi", "jensen_shannon", "chi_square", "kolmogorov_smirnov", "wasserstein"]
-LEVELS = ["psi", "jensen_shannon", "chi_square"]
-TEMPERS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+TWO = 2
+SHARES = [
+    *("psi", "jensen_shannon", "js_divergence", "kullback_leibler", "hellinger"),
+    *("total_variation", "l_infinity", "chi_square", "g_test"),
+]
+NUMERIC = [
+    *SHARES,
+    *("kolmogorov_smirnov", "cramer_von_mises", "anderson_darling", "wasserstein"),
+    *("energy", "mean_shift", "quantile_shift"),
+]
+UNITS = {"wasserstein": 1.0, "energy": 0.5, "mean_shift": 1.0, "quantile_shift": 1.0}
+"""In which power of the reference's standard deviation a value is counted."""
+Shape = Callable[[Floats], Floats]
+Draw = Callable[[np.random.Generator, int], Floats]
+TEMPERS: dict[str, Draw] = {
     "normal": lambda rng, n: rng.normal(size=n),
     "lognormal": lambda rng, n: rng.lognormal(size=n),
     "heavy": lambda rng, n: rng.standard_t(2, size=n),
@@ -27,13 +39,16 @@ def most(level: float) -> int:
     return int(stats.binom.ppf(0.999, RUNS, level))
 
 
+@pytest.mark.parametrize(("n", "m"), [(4_000, 400), (1_000, 1_000)])
 @pytest.mark.parametrize("temper", sorted(TEMPERS))
-def test_numeric_checks_hold_their_level_on_clean_windows(temper: str) -> None:
+def test_numeric_checks_hold_their_level_on_clean_windows(
+    temper: str, n: int, m: int
+) -> None:
     rng = np.random.default_rng(20)
     alarms = dict.fromkeys(NUMERIC, 0)
     failures = dict.fromkeys(NUMERIC, 0)
     for _ in range(RUNS):
-        x, y = TEMPERS[temper](rng, 4_000), TEMPERS[temper](rng, 400)
+        x, y = TEMPERS[temper](rng, n), TEMPERS[temper](rng, m)
         reference, current = column(x, like=x), column(y, like=x)
         for name in NUMERIC:
             check = registry.get(name)
@@ -51,7 +66,8 @@ def test_categorical_checks_hold_their_level_on_clean_windows(k: int) -> None:
     share = 1 / np.arange(1, k + 1)
     share /= share.sum()
     names = [f"level {i:02}" for i in range(k)]
-    alarms = dict.fromkeys(LEVELS, 0)
+    names_held = [*SHARES, "proportion_z"] if k == TWO else SHARES
+    alarms = dict.fromkeys(names_held, 0)
 
     def drawn(n: int, like: LevelProfile | None = None) -> LevelProfile:
         counts = rng.multinomial(n, share)
@@ -60,23 +76,72 @@ def test_categorical_checks_hold_their_level_on_clean_windows(k: int) -> None:
     for _ in range(RUNS):
         reference = drawn(3_000)
         current = drawn(300, like=reference)
-        for name in LEVELS:
+        for name in names_held:
             found = registry.get(name).measure(reference, current)
             alarms[name] += (found.p_value or 0.0) <= 0.05
 
     assert {n: c for n, c in alarms.items() if c > most(0.05)} == {}
 
 
-@pytest.mark.parametrize("name", NUMERIC)
-def test_the_interval_covers_a_true_effect(name: str) -> None:
-    rng = np.random.default_rng(22)
-    check = registry.get(name)
-    big_x, big_y = rng.normal(size=100_000), rng.normal(0.5, 1.2, size=100_000)
-    truth = check.measure(column(big_x, like=big_x), column(big_y, like=big_x)).value
-    covered = 0
-    for _ in range(100):
-        x, y = rng.normal(size=4_000), rng.normal(0.5, 1.2, size=1_000)
-        found = check.measure(column(x, like=x), column(y, like=x))
-        covered += found.low <= truth <= found.high
+PAIRS: dict[str, tuple[Shape, Shape]] = {
+    "wider normal": (special.ndtri, lambda u: 0.5 + 1.2 * special.ndtri(u)),
+    "longer lognormal": (
+        lambda u: np.exp(special.ndtri(u)),
+        lambda u: np.exp(0.3 + special.ndtri(u)),
+    ),
+    "more counts": (
+        lambda u: stats.poisson.ppf(u, 3),
+        lambda u: stats.poisson.ppf(u, 4),
+    ),
+}
+"""Two distributions each, as their quantile functions."""
+EVENLY = (np.arange(100_000) + 0.5) / 100_000
 
-    assert covered >= 90
+
+@pytest.mark.parametrize("pair", sorted(PAIRS))
+def test_the_intervals_cover_a_true_effect(pair: str) -> None:
+    rng = np.random.default_rng(22)
+    first, second = PAIRS[pair]
+    big_x, big_y = first(EVENLY), second(EVENLY)
+    large = column(big_x, like=big_x), column(big_y, like=big_x)
+    truth = {name: registry.get(name).measure(*large).value for name in NUMERIC}
+    covered = dict.fromkeys(NUMERIC, 0)
+    for _ in range(100):
+        x, y = first(rng.random(4_000)), second(rng.random(1_000))
+        reference, current = column(x, like=x), column(y, like=x)
+        for name in NUMERIC:
+            found = registry.get(name).measure(reference, current)
+            # A reference's own spread is the unit: the same movement in another one.
+            unit = (large[0].bins.std / reference.bins.std) ** UNITS.get(name, 0.0)
+            true = truth[name] * unit
+            covered[name] += found.low - 1e-9 <= true <= found.high + 1e-9
+
+    assert {name: k for name, k in covered.items() if k < 90} == {}
+
+
+@pytest.mark.parametrize("k", [2, 10, 40])
+def test_the_intervals_cover_a_true_effect_between_categories(k: int) -> None:
+    rng = np.random.default_rng(23)
+    p, q = 1 / np.arange(1, k + 1), 1 / np.arange(2, k + 2) ** 0.7
+    p, q = p / p.sum(), q / q.sum()
+    names = [f"level {i:02}" for i in range(k)]
+    held = [*SHARES, "proportion_z"] if k == TWO else SHARES
+
+    def counted(
+        counts: Floats | Ints, like: LevelProfile | None = None
+    ) -> LevelProfile:
+        numbers = [int(count) for count in counts]
+        return levels(dict(zip(names, numbers, strict=True)), like=like)
+
+    reference = counted(p * 1_000_000)
+    large = reference, counted(q * 1_000_000, like=reference)
+    truth = {name: registry.get(name).measure(*large).value for name in held}
+    covered = dict.fromkeys(held, 0)
+    for _ in range(100):
+        reference = counted(rng.multinomial(4_000, p))
+        current = counted(rng.multinomial(1_000, q), like=reference)
+        for name in held:
+            found = registry.get(name).measure(reference, current)
+            covered[name] += found.low <= truth[name] <= found.high
+
+    assert {name: c for name, c in covered.items() if c < 90} == {}

@@ -1,7 +1,5 @@
 """Binned statistics beside SciPy's on the raw rows, on data of every temper."""
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,25 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import spatial, stats
 
-from checks.bins import Floats
 from checks.drift.chi_square import chi_square
 from checks.drift.jensen_shannon import jensen_shannon
 from checks.drift.kolmogorov_smirnov import kolmogorov_smirnov
 from checks.drift.wasserstein import wasserstein
 from checks.example import column, levels
-
-Draw = Callable[[np.random.Generator, int], Floats]
-
-TEMPERS: dict[str, Draw] = {
-    "normal": lambda rng, n: rng.normal(size=n),
-    "lognormal": lambda rng, n: rng.lognormal(sigma=2.0, size=n),
-    "cauchy": lambda rng, n: rng.standard_cauchy(size=n),
-    "tied": lambda rng, n: np.round(rng.normal(size=n), 1),
-    "discrete": lambda rng, n: rng.poisson(4, size=n).astype(float),
-    "mostly zero": lambda rng, n: np.where(
-        rng.random(n) < 0.8, 0.0, rng.normal(size=n)
-    ),
-}
+from tests.checks.drift.conftest import TEMPERS
 
 
 @given(

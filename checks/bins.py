@@ -18,6 +18,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from checks.errors import Unmeasurable
+
 MAX_EDGES = 512
 """Quantile edges of a numeric column: an open cell holds at most 1/512 of the rows."""
 MAX_LEVELS = 1_000
@@ -28,6 +30,8 @@ TAIL_BITS = 20
 """Sums beyond the edges are kept on a coarser grid, which reaches 2**20 ranges far."""
 TAIL_LIMIT = 1 << 40
 """Grid steps beyond which a value in a tail is counted as saturated."""
+TINIEST = 1e-150
+"""The least span of a reference; its inverse is the largest size of a value."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -60,10 +64,18 @@ class NumericBins:
 
     @classmethod
     def fit(cls, values: Floats) -> "NumericBins":
-        """Fit edges on the finite values of the reference (any order)."""
+        """Fit edges on the finite values of the reference (any order).
+
+        Raises Unmeasurable when their squares would leave the range of float64.
+        """
         if len(values) == 0:
             return cls(edges=np.empty(0), std=0.0)
         ordered = np.sort(values)
+        largest = max(-float(ordered[0]), float(ordered[-1]))
+        span = float(ordered[-1]) / 2 - float(ordered[0]) / 2
+        if largest > 1 / TINIEST or 0 < span < TINIEST:
+            cause = f"values of {largest:.3g} are beyond what float64 can square"
+            raise Unmeasurable(cause)
         distinct = ordered[np.flatnonzero(np.diff(ordered, prepend=-np.inf))]
         if len(distinct) > MAX_EDGES:
             at = np.linspace(0, len(ordered) - 1, MAX_EDGES).round().astype(np.int64)

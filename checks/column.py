@@ -135,8 +135,9 @@ def _tally(ordered: Floats, bins: NumericBins) -> tuple[Ints, Ints, int]:
         inner = np.rint((ordered[first:last] - edges[0]) / bins.step)
         total = np.concatenate([[0], np.cumsum(inner.astype(np.int64))])
         sums[1:-1] = total[left[1:] - first] - total[right[:-1] - first]
-    low = (edges[0] - ordered[: left[0]]) / bins.tail_step
-    high = (ordered[right[-1] :] - edges[-1]) / bins.tail_step
+    with np.errstate(over="ignore"):  # beyond every limit is beyond this one
+        low = (edges[0] - ordered[: left[0]]) / bins.tail_step
+        high = (ordered[right[-1] :] - edges[-1]) / bins.tail_step
     saturated = int(np.count_nonzero(low > TAIL_LIMIT))
     saturated += int(np.count_nonzero(high > TAIL_LIMIT))
     sums[0] = np.rint(np.minimum(low, TAIL_LIMIT)).astype(np.int64).sum()

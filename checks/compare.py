@@ -7,12 +7,14 @@ from scipy import special
 
 from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
-from checks.errors import Unmeasurable
+from checks.errors import OptionError, Unmeasurable
 from checks.interval import chi_square_tail
 from checks.shares import MIN_EXPECTED
 
 GROUPS = 10
 """Groups of a numeric column: the deciles of the reference, as PSI has always had."""
+FEWEST = 2
+"""Groups below which nothing can move."""
 MAX_LEVEL_GROUPS = 50
 """Levels of a categorical column that are compared one by one; the rest are pooled."""
 
@@ -37,8 +39,11 @@ def grouped(
 
     Numeric: at most `groups` neighbouring stretches of near-equal reference counts,
     open ends included. Levels: one group for each of the `levels` commonest, one for
-    all other values. Returns the counts of both sides.
+    all other values. Returns the counts of both sides. Raises OptionError for fewer than two.
     """
+    if groups < FEWEST:
+        msg = f"option 'groups' is {groups}, and at least {FEWEST} are compared"
+        raise OptionError(msg)
     if isinstance(reference, NumericProfile):
         middle = np.cumsum(reference.counts) - reference.counts / 2
         group = np.minimum(

@@ -55,6 +55,7 @@ def distributions(reference: NumericProfile, current: NumericProfile) -> Distrib
 def scale_of(reference: NumericProfile, current: NumericProfile) -> float:
     """Return the standard deviation that distances are divided by.
 
+    It is frozen with the reference: a unit, without an uncertainty of its own.
     Raises Unmeasurable when there is none, or when values lie too far to be measured.
     """
     if reference.bins.std == 0.0:

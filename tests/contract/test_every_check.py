@@ -99,6 +99,12 @@ def test_it_refuses_a_choice_that_is_none_of_its_own(check: Check) -> None:
                 check.validate({name: "sideways"})
 
 
+def test_it_compares_at_least_two_groups(check: Check) -> None:
+    if "groups" in check.options:
+        with pytest.raises(OptionError, match="'groups' is 1, and at least 2"):
+            check.measure(*draw(check, 0.0), groups=1)
+
+
 def test_its_docstring_tells_what_it_is_blind_to_and_shows_it(check: Check) -> None:
     doc = check.measure.__doc__ or ""
 

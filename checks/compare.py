@@ -39,7 +39,8 @@ def grouped(
 
     Numeric: at most `groups` neighbouring stretches of near-equal reference counts,
     open ends included. Levels: one group for each of the `levels` commonest, one for
-    all other values. Returns the counts of both sides. Raises OptionError for fewer than two.
+    all other values. Returns the counts of both sides; raises OptionError for fewer
+    than two groups.
     """
     if groups < FEWEST:
         msg = f"option 'groups' is {groups}, and at least {FEWEST} are compared"

@@ -56,7 +56,7 @@ def scale_of(reference: NumericProfile, current: NumericProfile) -> float:
     """Return the standard deviation that distances are divided by.
 
     It is frozen with the reference: a unit, without an uncertainty of its own.
-    Raises Unmeasurable when there is none, or when values lie too far to be measured.
+    Raises Unmeasurable when there is none, or when values lie too far away.
     """
     if reference.bins.std == 0.0:
         cause = "the reference is constant, so there is no scale to measure against"

@@ -3,7 +3,6 @@
 Time, chance and ids enter here and nowhere else.
 """
 
-import os
 import random
 import threading
 import uuid
@@ -16,20 +15,19 @@ from typing import Self
 
 from monitor import reevaluate
 from monitor.action import Action
-from monitor.actions.base import ACTIONS, open_action
+from monitor.actions.base import open_action
 from monitor.clock import Clock, SystemClock
-from monitor.config import Config, Plugin, load, verify
+from monitor.config import Config
 from monitor.consequence import fired
 from monitor.cycle import Cycle, Rotation, Turn
 from monitor.deliver import Counts, deliver_due
-from monitor.engines.base import Rows
 from monitor.engines.local import LocalEngine
 from monitor.errors import SourceError
 from monitor.evaluate import Watch
+from monitor.opening import source
 from monitor.parts import Baselines, Parts
 from monitor.reevaluate import Reevaluation
 from monitor.report import Order, ReportDesk, place
-from monitor.sources.base import SOURCES, open_source
 from monitor.store import Store
 from monitor.window import Window
 
@@ -38,21 +36,6 @@ MANY = 100_000
 
 Event = Turn | Rotation | Reevaluation
 """What a round tells of, in the order in which it happened."""
-
-
-def read_config(path: Path, env: Mapping[str, str] | None = None) -> Config:
-    """Read a config and hold it to the plugins and checks there are.
-
-    Raises ConfigErrors with everything that is wrong.
-    """
-    config = load(path, os.environ if env is None else env)
-    verify(config, sources=SOURCES, actions=ACTIONS)
-    return config
-
-
-def source(section: Plugin, timestamp: str | None, version: str | None) -> Rows:
-    """Open a source of the config; raises SourceError."""
-    return open_source(section, timestamp=timestamp, version=version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

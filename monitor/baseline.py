@@ -47,13 +47,14 @@ class Baseline:
     outcomes_cause: str
     sample: pa.Table
 
-    @cached_property
+    @property
     def id(self) -> str:
         """The name that the content gives it."""
-        return codec.digest(self.to_bytes())
+        return codec.digest(self.content)
 
-    def to_bytes(self) -> bytes:
-        """Write the baseline; `from_bytes` reads it."""
+    @cached_property
+    def content(self) -> bytes:
+        """The baseline in its stored form, which `from_bytes` reads."""
         outcomes = self.outcomes.to_bytes() if self.outcomes is not None else b""
         binary = isinstance(self.outcomes, BinaryOutcomes)
         header = {
@@ -72,13 +73,16 @@ class Baseline:
         header, _ = codec.unpack("baseline", data)
         outcomes = bytes.fromhex(header["outcomes"])
         kind = BinaryOutcomes if header["task"] == "binary" else RegressionOutcomes
-        return cls(
+        read = cls(
             reference=Reference.from_bytes(bytes.fromhex(header["reference"])),
             outcomes=kind.from_bytes(outcomes) if outcomes else None,
             outcome_effects=header["outcome_effects"],
             outcomes_cause=header["outcomes_cause"],
             sample=read_table(bytes.fromhex(header["sample"])),
         )
+        # What was read is what it would write: its name need not be made again.
+        read.__dict__["content"] = data
+        return read
 
 
 def build(

@@ -126,14 +126,13 @@ class Baselines:
         if kept is None:
             rows = self._open(watch.section.reference, None, version)
             built = build_baseline(rows, watch.section, watch.settings.window)
-            content = built.to_bytes()
             kept = self._store.save_reference(
                 StoredReference(
-                    id=codec.digest(content),
+                    id=built.id,
                     model=watch.model,
                     version=version,
                     created=now,
-                    content=content,
+                    content=built.content,
                     name=label(watch),
                     rows=built.reference.profile.rows,
                 )

@@ -79,7 +79,7 @@ class Shelf:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as fresh:
-                fresh.write(baseline.to_bytes())
+                fresh.write(baseline.content)
             Path(fresh.name).replace(path)
         except OSError as error:
             log.info("baseline_not_cached", file=str(path), cause=str(error))

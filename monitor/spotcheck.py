@@ -5,7 +5,7 @@ The only state is a shelf of baselines, so that a reference is read once.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ from monitor.problems import nearest
 from monitor.shelf import Shelf, name_of, remembered
 from monitor.sources.base import Identified, open_source
 from monitor.versions import current_version
-from monitor.window import Window, floor
+from monitor.window import EPOCH, Window, floor
 
 VOLUME = "volume"
 """The check that means nothing on a file: that holds whatever somebody put into it."""
@@ -179,11 +179,14 @@ def _span(rows: Rows, column: str | None) -> Window | None:
                 return None
             times = pc.cast(batch.column(column), pa.timestamp("us", "UTC"), safe=False)
             found = pc.min_max(times)
-            ends += [e.as_py() for e in (found["min"], found["max"]) if e.is_valid]
+            ends += [
+                EPOCH + timedelta(microseconds=end.value)
+                for end in (found["min"], found["max"])
+                if end.is_valid
+            ]
         if not ends:
             return None
-        first, last = (end.astimezone(UTC) for end in (min(ends), max(ends)))
-        return Window(first, last + timedelta(microseconds=1))
+        return Window(min(ends), max(ends) + timedelta(microseconds=1))
     except (pa.ArrowException, OverflowError, ValueError):
         return None  # times that no calendar knows
 

@@ -101,7 +101,7 @@ def read(path: Path, *, scheduled: bool = False) -> "Config":
 
     Where windows are to be `scheduled`, every model needs a column that tells the time.
     """
-    from monitor.app import read_config
+    from monitor.opening import read_config
 
     config = read_config(path)
     wrong = untimed(config)

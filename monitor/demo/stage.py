@@ -10,7 +10,7 @@ from random import Random
 
 import pandas as pd
 
-from monitor.app import App, World, read_config
+from monitor.app import App, World
 from monitor.clock import ManualClock
 from monitor.demo import flights as data
 from monitor.demo import registry
@@ -18,6 +18,7 @@ from monitor.demo.logs import ServingBug, write_day
 from monitor.demo.pipeline import Pipeline
 from monitor.demo.pipeline import State as RunState
 from monitor.demo.slack_stand_in import SlackStandIn
+from monitor.opening import read_config
 from monitor.shipped import configs
 
 MODEL = "flights-late"

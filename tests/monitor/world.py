@@ -13,8 +13,9 @@ import pyarrow as pa
 import yaml
 from pyarrow import parquet
 
-from monitor.app import App, World, read_config
+from monitor.app import App, World
 from monitor.clock import ManualClock
+from monitor.opening import read_config
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

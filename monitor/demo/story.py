@@ -1,7 +1,6 @@
 """The demo: nine months of real flights through the real pipeline, as they pass."""
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,22 +46,19 @@ def tell(
 ) -> int:
     """Run the demo in a folder (a temporary one for None); return the exit code.
 
-    A folder that a demo left in the middle is taken up where it stopped. With `serve`
-    the daemon stays on what the story left, its clock standing at the story's end,
-    until it is told to stop. 0 when every step of the story happened.
+    The folder is left as it is, for a look at the reports; one that a demo left in the
+    middle of the story is taken up where it stopped. With `serve` the daemon stays on
+    it, its clock standing at the story's end, until it is told to stop. 0 when every
+    step of the story happened.
     """
     console = console or Console(width=110 if not Console().is_terminal else None)
     folder = keep or Path(tempfile.mkdtemp(prefix="driftd-demo-"))
-    try:
-        with _quiet(folder), set_up(folder.absolute(), START) as stage:
-            _play(stage, console, end, progress=progress)
-            code = _close(stage, console)
-            if serve:
-                stay(stage.app, say=console.print)
-            return code
-    finally:
-        if keep is None:
-            shutil.rmtree(folder, ignore_errors=True)
+    with _quiet(folder), set_up(folder.absolute(), START) as stage:
+        _play(stage, console, end, progress=progress)
+        code = _close(stage, console)
+        if serve:
+            stay(stage.app, say=console.print)
+        return code
 
 
 @contextmanager

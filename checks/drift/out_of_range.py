@@ -31,20 +31,23 @@ def out_of_range(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
 
     >>> from checks.example import column
     >>> found = out_of_range(column(range(100)), column(range(20, 120)))
-    >>> found.value, found.detail
-    (0.2, '20 rows above 99')
+    >>> round(found.value, 2), found.detail
+    (0.18, '20 rows above 99')
     """
     measurable(reference, current)
     reference, current = numeric(reference, current)
     low, high = int(current.counts[0]), int(current.counts[-1])
     edges = reference.bins.edges
+    # The least and the greatest value would lie outside without themselves.
+    ends = {1, len(reference.counts) - 2}
+    lone = sum(int(reference.counts[end]) == 1 for end in ends)
     said = []
     if low:
         said.append(f"{low} rows below {edges[0]:g}")
     if high:
         said.append(f"{high} rows above {edges[-1]:g}")
     return larger_share(
-        count_reference=int(reference.counts[0] + reference.counts[-1]),
+        count_reference=int(reference.counts[0] + reference.counts[-1]) + lone,
         n_reference=reference.n,
         count_current=low + high,
         n_current=current.n,

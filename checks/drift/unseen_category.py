@@ -26,13 +26,19 @@ def unseen_category(reference: ColumnProfile, current: ColumnProfile) -> Statist
     A new category may well be right, and the model has never seen its like: that is
     drift, and speaks for retraining.
 
+    Where categories are many and rare, a window meets new ones although nothing has
+    changed. How many is known from the reference itself: a value that stands in it
+    once would have been unseen without that row, so the share of such values is the
+    share of new ones to be expected, and the window is compared with it.
+
     Blind to a known category whose share has changed (use `jensen_shannon`), and
     UNKNOWN where the reference has more categories than its bins keep by name.
 
-    Source: Fisher's exact test; Newcombe (1998) for the interval.
+    Source: Good, "The population frequencies of species", Biometrika 40 (1953);
+    Fisher's exact test; Newcombe (1998) for the interval.
 
     >>> from checks.example import levels
-    >>> known = levels({"a": 99, "b": 1})
+    >>> known = levels({"a": 90, "b": 10})
     >>> found = unseen_category(known, levels({"a": 90, "z": 10}, like=known))
     >>> found.value, found.detail
     (0.1, 'z (10 rows)')
@@ -48,7 +54,7 @@ def unseen_category(reference: ColumnProfile, current: ColumnProfile) -> Statist
     ranked = sorted(current.unseen.items(), key=lambda item: (-item[1], item[0]))
     named = ", ".join(f"{level} ({count} rows)" for level, count in ranked[:NAMED])
     return larger_share(
-        count_reference=reference.others,
+        count_reference=reference.others + int((reference.counts == 1).sum()),
         n_reference=reference.n,
         count_current=current.others,
         n_current=current.n,

@@ -98,6 +98,42 @@ PAIRS: dict[str, tuple[Shape, Shape]] = {
 EVENLY = (np.arange(100_000) + 0.5) / 100_000
 
 
+@pytest.mark.parametrize(("n", "m"), [(5_000, 5_000), (5_000, 500), (500, 5_000)])
+def test_rare_categories_that_come_by_chance_are_no_alarm(n: int, m: int) -> None:
+    rng = np.random.default_rng(24)
+    share = 1 / np.arange(1, 1_001)
+    share /= share.sum()
+    names = [f"level {i:04}" for i in range(1_000)]
+
+    def drawn(rows: int, like: LevelProfile | None = None) -> LevelProfile:
+        counts = rng.multinomial(rows, share).tolist()
+        seen = {name: k for name, k in zip(names, counts, strict=True) if k}
+        return levels(seen, like=like)
+
+    alarms = 0
+    for _ in range(RUNS):
+        reference = drawn(n)
+        found = registry.get("unseen_category").measure(
+            reference, drawn(m, like=reference)
+        )
+        alarms += (found.p_value or 0.0) <= 0.05
+
+    assert alarms <= most(0.05)
+
+
+@pytest.mark.parametrize("temper", sorted(TEMPERS))
+def test_values_just_beyond_a_small_reference_are_no_alarm(temper: str) -> None:
+    rng = np.random.default_rng(25)
+    check = registry.get("out_of_range")
+    alarms = 0
+    for _ in range(RUNS):
+        x, y = TEMPERS[temper](rng, 200), TEMPERS[temper](rng, 4_000)
+        found = check.measure(column(x, like=x), column(y, like=x))
+        alarms += (found.p_value or 0.0) <= 0.05
+
+    assert alarms <= most(0.05)
+
+
 @pytest.mark.parametrize("pair", sorted(PAIRS))
 def test_the_intervals_cover_a_true_effect(pair: str) -> None:
     rng = np.random.default_rng(22)

@@ -1,0 +1,401 @@
+"""The smallest shift that a suite of checks catches in a window of so many rows.
+
+A shift is caught when both keys turn: the p-value is at most the level that the
+correction leaves one check, and the lower bound of the effect lies above the threshold.
+All of it follows from the reference's own profile. Where a count decides, its
+distribution is known (binomial); for a movement along an axis the real check is asked
+about the expected profile, and the window's own sampling error is added to the shift at
+which it turns; for levels the real check is made on some windows, the same each time.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+from scipy import special
+
+from checks.column import ColumnProfile, LevelProfile, NumericProfile
+from checks.correction import Correction
+from checks.displacement import drawn, gathered, moved, spread
+from checks.errors import Unmeasurable
+from checks.profile import Profile
+from checks.reference import MIN_BLOCKS, Reference
+from checks.registry import Subject
+from checks.shares import larger_share
+from checks.statistic import Statistic
+from checks.suite import Entry
+from checks.threshold import judge
+from checks.verdict import Status
+
+POWER = 0.8
+"""How often a shift is to be caught in one window."""
+LUCK = float(special.ndtri(POWER))
+"""How many standard errors an estimate falls short no oftener than that."""
+STEPS = 30
+"""Halvings of a search: nine digits."""
+FARTHEST = 64.0
+"""Standard deviations beyond which no column is moved."""
+MOST_ROWS = 1 << 40
+"""A window that nobody will ever have."""
+PLENTY = 100.0
+"""Effective rows on both sides from which a check that measures shares can fire."""
+
+DRAWS = 60
+"""Windows that are drawn where levels are too many for a formula."""
+
+WIDEST = 12
+"""Windows of a policy's memory up to which every past is looked at."""
+
+Fires = Callable[[float], bool]
+
+
+class Unit(StrEnum):
+    """What a smallest shift is counted in."""
+
+    DEVIATIONS = "standard deviations"
+    DISTANCE = "distance"
+    SHARE = "share"
+
+
+UNITS = {
+    "wasserstein": Unit.DEVIATIONS,
+    "mean_shift": Unit.DEVIATIONS,
+    "jensen_shannon": Unit.DISTANCE,
+    "missing": Unit.SHARE,
+    "out_of_range": Unit.SHARE,
+    "unseen_category": Unit.SHARE,
+}
+"""The checks whose power is known, and what their shift is counted in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What one check can see in a window of so many rows.
+
+    `rows` are those with a value (all of them for `missing`), `effective` what serial
+    correlation leaves of them. `shift` is the smallest one that is caught in
+    `POWER` of the windows, on top of what the reference has; None where the check can
+    never fire: then `cause` says why, and `needed` how many rows would do (None where
+    no window would).
+    """
+
+    check: str
+    column: str
+    unit: Unit
+    rows: int
+    effective: float
+    shift: float | None
+    cause: str | None = None
+    needed: int | None = None
+
+
+def level_of(alpha: float, family: int, correction: Correction) -> float:
+    """Return the level at which one check alone is certain, among a family of them.
+
+    >>> level_of(0.05, 10, Correction.HOLM)
+    0.005
+    """
+    return alpha if correction is Correction.NONE else alpha / max(1, family)
+
+
+def family_of(entries: Iterable[Entry], reference: Reference) -> int:
+    """Count the checks of a plan that give a p-value: those which share the level."""
+    timed = len(reference.block_rows) >= MIN_BLOCKS
+    return sum(
+        timed if entry.check.name == "volume" else entry.check.name != "schema_change"
+        for entry in entries
+        if entry.check.subject is not Subject.COLUMN
+        or reference.column(entry.column or "") is not None
+    )
+
+
+def reach(entry: Entry, reference: Reference, rows: int, level: float) -> Reach | None:
+    """Return what a check sees in a window of so many rows.
+
+    None for a check whose power is not known, or a column that the reference lacks.
+    Raises Unmeasurable when the check cannot be made on this column at all.
+    """
+    sight = _sight(entry, reference, rows, level)
+    if sight is None:
+        return None
+    shift = sight.smallest() if sight.rows and sight.can() else None
+    unknown = sight.rows < entry.min_rows
+    cause = needed = None
+    if shift is None or unknown:
+        shift = None
+        needed = _enough(entry, reference, rows, level)
+        cause = (
+            f"below {entry.min_rows} rows it is UNKNOWN"
+            if unknown
+            else "not even a total displacement turns both keys"
+        )
+    return Reach(
+        check=entry.check.name,
+        column=entry.column or "",
+        unit=UNITS[entry.check.name],
+        rows=sight.rows,
+        effective=sight.effective,
+        shift=shift,
+        cause=cause,
+        needed=needed,
+    )
+
+
+def mute(
+    entries: Iterable[Entry], reference: Reference, current: Profile, level: float
+) -> list[Entry]:
+    """List the checks that could not have fired on this window, whatever was in it.
+
+    Cheap: each is asked about a total displacement, and only where rows are few.
+    """
+    found = []
+    for entry in entries:
+        column = current.columns.get(entry.column or "")
+        if column is None or column.rows == 0:
+            continue
+        try:
+            sight = _sight(entry, reference, column.rows, level)
+            if sight is None or sight.plenty:
+                continue
+            if not sight.can():
+                found.append(entry)
+        except Unmeasurable:
+            continue
+    return found
+
+
+def waiting(power: float, for_: int, of: int | None) -> float:
+    """Return the windows that pass, on average, until `for_` of the last `of` failed.
+
+    Each fails with a chance of `power`, independently of the others.
+
+    >>> round(waiting(0.8, 1, None), 3), round(waiting(0.8, 2, None), 3)
+    (1.25, 2.812)
+    >>> round(waiting(0.8, 2, 3), 3)
+    2.552
+    """
+    width = of or for_
+    if width > WIDEST:
+        return for_ / power  # hardly ever is so long a memory full of passes
+    still = {(False,) * (width - 1): 1.0}
+    windows = 0.0
+    while (alive := math.fsum(still.values())) > 1e-9 and windows < 1e6:  # noqa: PLR2004 - nobody waits so long
+        windows += alive
+        later: dict[tuple[bool, ...], float] = {}
+        for past, chance in still.items():
+            for failed, part in ((True, power), (False, 1 - power)):
+                last = (*past, failed)
+                if sum(last) < for_:
+                    kept = last[1:]
+                    later[kept] = later.get(kept, 0.0) + chance * part
+        still = later
+    return windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sight:
+    """How a check sees a window: `can` it fire, and the `smallest` shift it catches."""
+
+    rows: int
+    effective: float
+    plenty: bool
+    can: Callable[[], bool]
+    smallest: Callable[[], float]
+
+
+def _sight(
+    entry: Entry, reference: Reference, rows: int, level: float
+) -> _Sight | None:
+    column = reference.column(entry.column or "")
+    if entry.check.name not in UNITS or column is None or column.rows == 0:
+        return None
+    kind = UNITS[entry.check.name]
+    missing = entry.check.name == "missing"
+    m = rows if missing else round(rows * column.n / column.rows)
+    effect = column.missing_effect if missing else column.design_effect
+    effective = m / effect
+    sees: _Numeric | _Levels | _Count
+    if kind is Unit.DEVIATIONS and isinstance(column, NumericProfile):
+        sees = _Numeric(entry, column, effective, level)
+    elif kind is Unit.DISTANCE and isinstance(column, LevelProfile):
+        sees = _Levels(entry, column, effective, level)
+    elif kind is Unit.SHARE:
+        sees = _Count(entry, column, m, effect, level)
+    else:
+        return None
+    known = column.rows if missing else column.n
+    return _Sight(
+        rows=m,
+        effective=effective,
+        plenty=min(effective, known / effect) >= PLENTY,
+        can=sees.can,
+        smallest=sees.smallest,
+    )
+
+
+def _enough(entry: Entry, reference: Reference, rows: int, level: float) -> int | None:
+    """Return how many rows let a check fire; None where no number does."""
+
+    def can(n: float) -> bool:
+        sight = _sight(entry, reference, math.ceil(n), level)
+        if sight is None or sight.rows < max(1, entry.min_rows):
+            return False
+        return sight.can()
+
+    high = float(max(rows, 1))
+    while not can(high):
+        high *= 2
+        if high > MOST_ROWS:
+            return None
+    return math.ceil(_least(can, 0.0, high))
+
+
+def _fires(found: Statistic, entry: Entry, level: float) -> bool:
+    status, _ = judge(found, found.p_value, entry.threshold, level)
+    return status is Status.FAIL
+
+
+def _least(fires: Fires, low: float, high: float, steps: int = STEPS) -> float:
+    """Return where something that fires at `high`, but not at `low`, begins to."""
+    for _ in range(steps):
+        middle = (low + high) / 2
+        if fires(middle):
+            high = middle
+        else:
+            low = middle
+        if high - low < 1e-6 * high:
+            break
+    return high
+
+
+@dataclass(frozen=True, slots=True)
+class _Numeric:
+    """A numeric column whose values all move by a distance, up or down."""
+
+    entry: Entry
+    column: NumericProfile
+    effective: float
+    level: float
+
+    def can(self) -> bool:
+        return any(self._reached(sign) is not None for sign in (1.0, -1.0))
+
+    def smallest(self) -> float:
+        """Return the smallest shift that is caught in both directions, or in one."""
+        std = self.column.bins.std
+        found = []
+        for sign in (1.0, -1.0):
+            far = self._reached(sign)
+            if far is not None:
+                fires = partial(self._turns, sign)
+                found.append(_least(fires, far[0], far[1]))
+        error = spread(self.column) / std / math.sqrt(self.effective)
+        return max(found) + LUCK * error
+
+    def _reached(self, sign: float) -> tuple[float, float] | None:
+        """Return two shifts, of which the second is caught and the first is not."""
+        low, high = 0.0, min(0.5, max(self.entry.threshold.fail, 1e-3))
+        while not self._turns(sign, high):
+            low, high = high, high * 2
+            if high > FARTHEST:
+                return None
+        return low, high
+
+    def _turns(self, sign: float, by: float) -> bool:
+        distance = sign * by * self.column.bins.std
+        current = moved(self.column, distance, self.effective)
+        return _fires(
+            _measured(self.entry, self.column, current), self.entry, self.level
+        )
+
+
+def _measured(
+    entry: Entry, reference: ColumnProfile, current: ColumnProfile
+) -> Statistic:
+    found: Statistic = entry.check.measure(reference, current, **entry.options)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """A categorical column whose rows go over to its rarest level."""
+
+    entry: Entry
+    column: LevelProfile
+    effective: float
+    level: float
+
+    def can(self) -> bool:
+        return self._turns(1.0)
+
+    def smallest(self) -> float:
+        """Return the smallest distance that is caught."""
+        caught = _least(self._often, 0.0, 1.0, steps=10)
+        return self._at(caught).value
+
+    def _often(self, share: float) -> bool:
+        """Tell whether POWER of the windows that chance makes are caught."""
+        expected = gathered(self.column, share, self.effective)
+        windows = drawn(expected, DRAWS)
+        found = [_measured(self.entry, self.column, window) for window in windows]
+        fired = sum(_fires(one, self.entry, self.level) for one in found)
+        return fired >= POWER * DRAWS
+
+    def _at(self, share: float) -> Statistic:
+        current = gathered(self.column, share, self.effective)
+        return _measured(self.entry, self.column, current)
+
+    def _turns(self, share: float) -> bool:
+        return _fires(self._at(share), self.entry, self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """A share of rows that grows: those missing, out of range, or unseen."""
+
+    entry: Entry
+    column: ColumnProfile
+    rows: int
+    effect: float
+    level: float
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """The reference's own count, and the rows that it is counted among."""
+        column = self.column
+        if self.entry.check.name == "missing":
+            return column.missing, column.rows
+        if isinstance(column, NumericProfile):
+            return int(column.counts[0] + column.counts[-1]), column.n
+        return column.others, column.n
+
+    def can(self) -> bool:
+        return self.rows > 0 and self._turns(self.rows)
+
+    def smallest(self) -> float:
+        """Return by how much the share must grow.
+
+        The count is binomial: its upper tail is an incomplete beta function, whose
+        inverse is the share at which the least count that fires is reached often.
+        """
+        low, high = 0, self.rows
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._turns(middle) else (middle, high)
+        least = high / self.effect
+        rest = max(self.rows / self.effect - least, 0.0) + 1
+        count, known = self.before
+        return max(0.0, float(special.betaincinv(least, rest, POWER)) - count / known)
+
+    def _turns(self, count: int) -> bool:
+        before, known = self.before
+        found = larger_share(
+            count_reference=before,
+            n_reference=known,
+            count_current=count,
+            n_current=self.rows,
+            effect=self.effect,
+        )
+        return _fires(found, self.entry, self.level)

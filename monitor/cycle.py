@@ -16,7 +16,7 @@ from checks.profile import Profile
 from checks.verdict import Reason, Status, Verdict
 from monitor import baseline as baselines
 from monitor.baseline import Baseline
-from monitor.comparison import earlier
+from monitor.comparison import apart, earlier
 from monitor.config import Model, Monitor
 from monitor.consequence import Outcome, follow, rotate
 from monitor.errors import SourceError
@@ -194,9 +194,10 @@ class Cycle:
             return None
         found = []
         for span in earlier(watch.settings.reference, window):
-            for _, content in self._parts.store.profiles_between(
+            kept = self._parts.store.profiles_between(
                 watch.model, watch.monitor, span.start, span.end
-            ):
+            )
+            for _, content in apart(kept):
                 try:
                     found.append(baseline.reference.bins.read(content))
                 except ProfileError:

@@ -220,6 +220,20 @@ def test_a_trailing_reference_gets_used_to_a_new_level(
         assert ("wasserstein", "amount") not in failing(later[-1])
 
 
+def test_a_trailing_reference_counts_no_row_twice(tmp_path: Path) -> None:
+    daily = {"window": "3d", "every": "1d", "reference": {"trailing": "6d"}}
+    with small(tmp_path, daily=daily) as world:
+        for _ in range(12):
+            events = world.pass_day()
+        found = turn(events)
+
+        assert found.assessment is not None
+        assert (3 * 400, 6 * 400) == (
+            found.assessment.profile.rows,
+            found.assessment.reference_rows,
+        )
+
+
 def test_a_month_is_re_evaluated_once_its_labels_are_ripe(tmp_path: Path) -> None:
     with small(tmp_path) as world:
         events = [event for _ in range(35) for event in world.pass_day()]

@@ -169,8 +169,11 @@ class App:
 
     def _links(self, watch: Watch, window: Window) -> Mapping[str, str]:
         """Say where the report of a window will be."""
-        report = self.reports.folder / place(watch.model, watch.monitor, window)
-        return {"report": str(report)}
+        where = place(watch.model, watch.monitor, window)
+        url = self.config.server.url
+        if url is not None:
+            return {"report": f"{url}/reports/{where}"}
+        return {"report": str(self.reports.folder / where)}
 
     def _draw(self, turn: Turn) -> None:
         """Order a report for a window that made an incident fire."""

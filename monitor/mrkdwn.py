@@ -72,15 +72,15 @@ def plain(text: str, limit: int) -> str:
 
 
 def link(url: str, label: str) -> str:
-    """Return a link; the label alone where the address is none for a browser.
+    """Return a link; where the address is none for a browser, both as plain text.
 
     >>> link("https://d.example/i?a=1&b=2", "incident")
     '<https://d.example/i?a=1&amp;b=2|incident>'
-    >>> link("javascript:alert(1)", "incident")
-    'incident'
+    >>> link("/var/lib/driftd/reports/churn.html", "report")
+    'report: /var/lib/driftd/reports/churn.html'
     """
     if not url.startswith(("https://", "http://")):
-        return inert(label, 100)
+        return f"{inert(label, 100)}: {inert(url, 400)}"
     address = "".join(
         f"%{ord(c):02X}" if c in '<>|"' or c.isspace() else c for c in visible(url)
     ).replace("&", "&amp;")

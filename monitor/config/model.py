@@ -66,11 +66,20 @@ class Period(StrEnum):
     YEAR = "year"
 
 
+def _web_address(url: str) -> str:
+    if not url.startswith(("https://", "http://")):
+        message, fix = f"{url!r} is no web address", "write https://driftd.example.org"
+        raise mistake(message, fix)
+    return url.rstrip("/")
+
+
 class Server(Node):
     """Where the daemon listens."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8787, ge=0, le=65_535)
+    url: Annotated[str, AfterValidator(_web_address)] | None = None
+    """Where people reach it, for the links in messages."""
 
 
 class ColumnSection(Node):

@@ -53,6 +53,19 @@ def test_a_shift_fires_and_its_end_resolves(tmp_path: Path) -> None:
         assert [] == world.app.store.open_incidents("churn")
 
 
+@pytest.mark.parametrize("url", [None, "https://driftd.example.org/"])
+def test_a_notice_says_where_the_report_is(tmp_path: Path, url: str | None) -> None:
+    with small(tmp_path, server={"url": url}) as world:
+        world.pass_day()
+        world.pass_day(shift=20.0)
+        (posted,) = world.app.store.deliveries()
+
+        place = "churn/daily/2026-03-02T000000Z.html"
+        report = posted.delivery.body["links"]["report"]
+        folder = "https://driftd.example.org" if url else str(tmp_path)
+        assert f"{folder}/reports/{place}" == report
+
+
 def test_a_window_is_evaluated_once_however_often_it_is_asked_for(
     tmp_path: Path,
 ) -> None:

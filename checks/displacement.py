@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from checks.bins import Floats, Ints
-from checks.column import LevelProfile, NumericProfile
+from checks.column import ColumnProfile, LevelProfile, NumericProfile
 
 GRAIN = 1 << 24
 """Rows of an expected profile, whatever the window that it stands for."""
@@ -154,3 +154,29 @@ def counted(profile: LevelProfile, counts: Ints, effect: float) -> LevelProfile:
         unseen={},
         design_effect=effect,
     )
+
+
+def marred(
+    column: ColumnProfile, count: int, rows: int, *, missing: bool
+) -> ColumnProfile:
+    """Return a window with so many rows that are missing, or that the bins lack.
+
+    >>> from checks.example import column, levels
+    >>> marred(levels({"a": 3}), 2, 9, missing=False).others
+    2
+    >>> marred(column([1.0]), 2, 9, missing=True).missing
+    2
+    """
+    counts = np.zeros_like(column.counts)
+    if isinstance(column, LevelProfile):
+        if missing:
+            return replace(column, rows=rows, nulls=count)
+        if len(counts):
+            counts[0] = rows - count
+        return replace(
+            column, rows=rows, nulls=0, counts=counts, others=count, unseen={}
+        )
+    if missing:
+        return replace(column, rows=rows, nulls=count, nans=0, infinities=0)
+    counts[1], counts[-1] = rows - count, count
+    return replace(column, rows=rows, nulls=0, nans=0, infinities=0, counts=counts)

@@ -18,12 +18,11 @@ from scipy import special
 
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.correction import Correction
-from checks.displacement import drawn, gathered, moved, spread
+from checks.displacement import drawn, gathered, marred, moved, spread
 from checks.errors import Unmeasurable
 from checks.profile import Profile
 from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Subject
-from checks.shares import larger_share
 from checks.statistic import Statistic
 from checks.suite import Entry
 from checks.threshold import judge
@@ -213,6 +212,9 @@ def _sight(
         return None
     kind = UNITS[entry.check.name]
     missing = entry.check.name == "missing"
+    if column.n == 0 and not missing:
+        cause = "the reference has no values in this column"
+        raise Unmeasurable(cause)
     m = rows if missing else round(rows * column.n / column.rows)
     effect = column.missing_effect if missing else column.design_effect
     effective = m / effect
@@ -361,16 +363,6 @@ class _Count:
     effect: float
     level: float
 
-    @property
-    def before(self) -> tuple[int, int]:
-        """The reference's own count, and the rows that it is counted among."""
-        column = self.column
-        if self.entry.check.name == "missing":
-            return column.missing, column.rows
-        if isinstance(column, NumericProfile):
-            return int(column.counts[0] + column.counts[-1]), column.n
-        return column.others, column.n
-
     def can(self) -> bool:
         return self.rows > 0 and self._turns(self.rows)
 
@@ -386,16 +378,13 @@ class _Count:
             low, high = (low, middle) if self._turns(middle) else (middle, high)
         least = high / self.effect
         rest = max(self.rows / self.effect - least, 0.0) + 1
-        count, known = self.before
-        return max(0.0, float(special.betaincinv(least, rest, POWER)) - count / known)
+        before = self._at(high).at_reference or 0.0
+        return max(0.0, float(special.betaincinv(least, rest, POWER)) - before)
 
     def _turns(self, count: int) -> bool:
-        before, known = self.before
-        found = larger_share(
-            count_reference=before,
-            n_reference=known,
-            count_current=count,
-            n_current=self.rows,
-            effect=self.effect,
-        )
-        return _fires(found, self.entry, self.level)
+        return _fires(self._at(count), self.entry, self.level)
+
+    def _at(self, count: int) -> Statistic:
+        missing = self.entry.check.name == "missing"
+        current = marred(self.column, count, self.rows, missing=missing)
+        return _measured(self.entry, self.column, current)

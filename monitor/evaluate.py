@@ -4,7 +4,7 @@ Reading is the only effect here. Everything that follows from the verdicts (inci
 notices, the store) is decided elsewhere, on the Assessment that this returns.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow as pa
 from checks.correction import Correction
 from checks.errors import ChecksError
 from checks.outcomes import Outcomes
+from checks.power import level_of, mute
 from checks.profile import Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Subject
@@ -22,7 +23,7 @@ from checks.suite import Entry, Evidence, Wish, Wishes, evaluate, plan
 from checks.verdict import Status, Verdict
 from monitor.baseline import KEPT_ROWS, Baseline, outcome_columns
 from monitor.config import Model, Monitor
-from monitor.engines.base import Engine, Rows
+from monitor.engines.base import Counted, Engine, Rows
 from monitor.errors import SourceError
 from monitor.labels import LabelJoin, join_outcomes, join_pairs
 from monitor.window import Window, rfc3339
@@ -229,8 +230,33 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         profile=counted.profile,
         sample=counted.sample.table,
         outcomes=evidence.outcomes,
-        notes=notes,
+        notes=(*notes, *_too_small(watch, entries, verdicts, reference, counted)),
     )
+
+
+def _too_small(
+    watch: Watch,
+    entries: Iterable[Entry],
+    verdicts: Sequence[Verdict],
+    reference: Reference,
+    counted: Counted,
+) -> Iterator[str]:
+    """Tell which checks could not have failed, whatever the window had held."""
+    judged = [
+        entry
+        for entry, verdict in zip(entries, verdicts, strict=True)
+        if verdict.status in (Status.PASS, Status.WARN)
+    ]
+    family = sum(verdict.p_adjusted is not None for verdict in verdicts)
+    level = level_of(watch.alpha, family, Correction(watch.settings.correction))
+    silent = mute(judged, reference, counted.profile, level)
+    if silent:
+        first = silent[0]
+        yield (
+            f"the window is too small for {len(silent)} of {len(judged)} checks ever "
+            f"to fail, such as {first.check.name} of {first.column}: "
+            "driftd calibrate says how many rows it takes"
+        )
 
 
 def _compared_with(

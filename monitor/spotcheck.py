@@ -130,6 +130,16 @@ def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessm
     return replace(found, notes=(*found.notes, note))
 
 
+def frozen(watch: Watch, shelf: Shelf) -> tuple[str, Baseline]:
+    """Return a model's version and the baseline that its windows are compared with.
+
+    Raises SourceError when the reference must be read and cannot be.
+    """
+    version = current_version(watch.section.version)
+    length = watch.settings.window
+    return version, _baseline(watch.section, length, version, shelf)
+
+
 def answered(assessment: Assessment) -> bool:
     """Tell whether anything could be said of the rows themselves.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli import shell
+from monitor.cli.calibrate import calibrate
 from monitor.cli.check import check
 from monitor.cli.demo import demo
 from monitor.cli.evaluate import evaluate
@@ -31,6 +32,7 @@ _COMMANDS: Mapping[str, tuple[Callable[..., int], int]] = {
     "init": (init, shell.USAGE),
     "validate": (validate, shell.USAGE),
     "check": (check, shell.UNEVALUATED),
+    "calibrate": (calibrate, shell.UNEVALUATED),
     "run": (run, shell.UNEVALUATED),
     "serve": (serve, shell.UNEVALUATED),
     "evaluate": (evaluate, shell.UNEVALUATED),

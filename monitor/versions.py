@@ -12,7 +12,8 @@ def current_version(version: Version) -> str:
     """Return the version that is in production now.
 
     A file may be JSON with the version under a key, or hold the bare version. Raises
-    SourceError when it cannot be read, with the path and the fix.
+    SourceError when it cannot be read, with the path and the fix: one that is half
+    written must not pass for a new version.
     """
     if version.file is None:
         return str(version.value)
@@ -22,8 +23,12 @@ def current_version(version: Version) -> str:
         msg = f"{version.file}: the model's version cannot be read ({error})"
         raise SourceError(msg, permanent=False) from error
     try:
-        written = json.loads(text)
-    except ValueError:
+        # Numbers stay as they are written: 1.10 is not 1.1.
+        written = json.loads(text, parse_float=str, parse_int=str)
+    except ValueError as error:
+        if text.startswith(("{", "[", '"')):
+            msg = f"{version.file}: this is no whole JSON ({error})"
+            raise SourceError(msg, permanent=False) from error
         written = text
     if isinstance(written, Mapping):
         if version.key not in written:
@@ -33,10 +38,10 @@ def current_version(version: Version) -> str:
             )
             raise SourceError(msg, permanent=True)
         written = written[version.key]
-    if not isinstance(written, str | int) or not str(written).strip():
+    if not isinstance(written, str) or not written.strip():
         msg = f"{version.file}: {written!r} is no version"
         raise SourceError(msg, permanent=True)
-    return str(written).strip()
+    return written.strip()
 
 
 def driftd_version() -> str:

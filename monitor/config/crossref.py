@@ -63,6 +63,11 @@ def _needed(model: Model, section: str, *roles: Role) -> Iterator[Problem]:
 
 
 def _monitors(model: Model, actions: Iterable[str]) -> Iterator[Problem]:
+    if "evaluation" in model.monitors:
+        message = "under this name stand the incidents of re-evaluations"
+        yield Problem(
+            path=("monitors", "evaluation"), message=message, fix="choose another name."
+        )
     for name, monitor in model.monitors.items():
         for problem in (*_actions(monitor, actions), *_monitor(monitor, model)):
             yield problem.under("monitors", name)

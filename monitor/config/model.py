@@ -273,7 +273,7 @@ class Monitor(Node):
     correction: Correction = Correction.HOLM
     for_: int = Field(default=1, ge=1, alias="for")
     of: int | None = Field(default=None, ge=1)
-    keep_firing_for: int = Field(default=1, ge=0)
+    keep_firing_for: int = Field(default=1, ge=1)
     min_rows: int = Field(default=200, ge=1)
     repeat: Duration | None = None
     actions: tuple[Name, ...] = ()

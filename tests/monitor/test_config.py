@@ -438,6 +438,20 @@ def test_references_of_monitors_are_read(tmp_path: Path) -> None:
         assert (found.trailing, found.same_weekday) == (trailing, weekday)
 
 
+def test_no_monitor_takes_the_name_of_the_re_evaluations(tmp_path: Path) -> None:
+    (told,) = mistakes(tmp_path, changed(("  daily:", "  evaluation:")))
+    assert "monitors.evaluation: " in told
+    assert "Fix: choose another name" in told
+
+
+def test_an_incident_that_would_end_before_it_passes_is_refused(
+    tmp_path: Path,
+) -> None:
+    text = changed(("actions: [team]", "keep_firing_for: 0"))
+    (told,) = mistakes(tmp_path, text)
+    assert "daily.keep_firing_for: " in told
+
+
 def test_a_model_without_times_is_valid_but_not_scheduled(tmp_path: Path) -> None:
     config = loaded(tmp_path, changed(("role: timestamp", "role: ignored")))
     verify(config, sources=SOURCES, actions=ACTIONS)

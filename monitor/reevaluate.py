@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import structlog
 
 from checks import suite
@@ -70,11 +71,13 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
 ) -> Reevaluation | None:
     """Evaluate a period on the labels known at `as_of`, and record one more revision.
 
-    With `waiting`, None while too few labels have come and patience is not exhausted.
-    Raises SourceError when the period cannot be evaluated at all.
+    With `waiting`, None while too few labels have come and patience is not exhausted;
+    None also when another recorded one meanwhile. Raises SourceError when the period
+    cannot be evaluated at all.
     """
     model, store = parts.config.models[name], parts.store
     version = _version_at(store, name, period)
+    before = len(store.evaluations(name, period))
     watch = _watch(name, model)
     baseline = baselines.of(watch, version, now)
     found = _labelled(parts, model, version, period, as_of)
@@ -107,7 +110,10 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
         verdicts=tuple(verdicts),
         body=_body(store, name, baseline, found, period),
     )
-    revision = store.record_evaluation(evaluation, outcome.consequences)
+    revision = store.record_evaluation(evaluation, outcome.consequences, after=before)
+    if revision is None:
+        log.info("evaluated_elsewhere", model=name, period=str(period))
+        return None
     status = evaluation.status.value
     log.info("evaluated", model=name, period=str(period), status=status)
     evaluation = replace(evaluation, revision=revision)
@@ -120,7 +126,7 @@ def _labelled(
     """Join the period's predictions with their labels; raises SourceError."""
     try:
         found = labelled(model, period, parts.feeds(model, version), as_of)
-    except ChecksError as error:
+    except (ChecksError, pa.ArrowException) as error:
         raise SourceError(str(error), permanent=True) from error
     if found is None:
         msg = "the model has no labels. Fix: add a `labels` section to it"

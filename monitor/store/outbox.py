@@ -159,8 +159,11 @@ def _unheard(connection: Connection, row: rows.Row) -> bool:
     """Tell whether a row is an all clear that follows no alarm that got through."""
     if row["reason"] != Reason.RESOLVED:
         return False
+    # An all clear that was lost has ended nothing for those who heard the alarm.
     clear = select(func.max(outbox.c.seq)).where(
-        *_before(row), outbox.c.reason == Reason.RESOLVED.value
+        *_before(row),
+        outbox.c.reason == Reason.RESOLVED.value,
+        outbox.c.outcome == Outcome.DELIVERED.value,
     )
     since = connection.scalar(clear) or 0
     heard = select(outbox.c.seq).where(

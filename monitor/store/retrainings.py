@@ -62,6 +62,20 @@ def advance(  # noqa: PLR0913 - a row's new state
     return new
 
 
+def again(connection: Connection, name: str, now: datetime) -> None:
+    """Take up a retraining that failed because its request never arrived."""
+    wanted = select(table).where(table.c.id == name)
+    row = connection.execute(wanted).mappings().first()
+    if row is None or row["state"] != State.FAILED.value:
+        return
+    detail = "its request is sent once more"
+    asked = {"state": State.REQUESTED.value, "changed": now, "detail": detail}
+    connection.execute(update(table).where(table.c.id == name).values(asked))
+    event = f"retraining_{State.REQUESTED}"
+    entry = AuditEntry(at=now, actor="driftd", event=event, subject=name, detail=detail)
+    note(connection, entry)
+
+
 def of(connection: Connection, model: str | None) -> list[Retraining]:
     """Return a model's retrainings (or all), the oldest first."""
     wanted = select(table).order_by(table.c.requested, table.c.id)

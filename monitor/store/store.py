@@ -302,9 +302,15 @@ class Store:
             )
 
     def replay(self, delivery_id: str, now: datetime) -> bool:
-        """Try a dead or unknown delivery once more, with the same id and body."""
+        """Try a dead or unknown delivery once more, with the same id and body.
+
+        A retraining that had failed with it is requested again.
+        """
         with self._transaction(writes=True) as connection:
-            return outbox.replay(connection, delivery_id, now)
+            if not outbox.replay(connection, delivery_id, now):
+                return False
+            retrainings.again(connection, delivery_id, now)
+        return True
 
     def deliveries(
         self, limit: int = 100, outcome: Outcome | None = None
@@ -413,12 +419,21 @@ class Store:
         self,
         evaluation: Evaluation,
         consequences: Consequences = Consequences(),  # noqa: B008 - a frozen value
-    ) -> int:
-        """Commit one more revision of a period with its consequences; return it."""
+        *,
+        after: int | None = None,
+    ) -> int | None:
+        """Commit one more revision of a period with its consequences; return it.
+
+        None when the newest is not the one it was to come `after`: then nothing at
+        all was written.
+        """
         with self._transaction(writes=True) as connection:
-            revision = versions.add_evaluation(connection, evaluation)
+            newest = versions.newest_revision(connection, evaluation)
+            if after is not None and newest != after:
+                return None
+            versions.add_evaluation(connection, evaluation, newest + 1)
             self._write(connection, consequences)
-        return revision
+        return newest + 1
 
     def evaluations(
         self, model: str | None = None, period: Window | None = None

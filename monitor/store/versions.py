@@ -77,15 +77,18 @@ def _of_period(model: str, period: Window) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def add_evaluation(connection: Connection, made: Evaluation) -> int:
-    """Write one more revision of a period's evaluation; return its number."""
+def newest_revision(connection: Connection, made: Evaluation) -> int:
+    """Return the newest revision of an evaluation's period; 0 where there is none."""
     newest = select(func.max(evaluation.c.revision)).where(
         *_of_period(made.model, made.period)
     )
-    revision = int(connection.scalar(newest) or 0) + 1
+    return int(connection.scalar(newest) or 0)
+
+
+def add_evaluation(connection: Connection, made: Evaluation, revision: int) -> None:
+    """Write one more revision of a period's evaluation."""
     row = {**rows.evaluation_row(made), "revision": revision}
     connection.execute(insert(evaluation).values(row))
-    return revision
 
 
 def evaluations(

@@ -258,6 +258,37 @@ def test_a_retraining_that_arrives_is_accepted_under_the_targets_id(
     assert store.told("flights", "daily", "pipeline") is None
 
 
+def test_after_an_all_clear_that_never_arrived_the_next_one_is_heard(
+    store: Store,
+) -> None:
+    store.post([delivery("alarm"), delivery("lost", reason="resolved", told=[])])
+    store.delivered(claim_now(store), Receipt(), FIRST)
+    store.dead(claim_now(store), FIRST, "404")
+
+    store.post([delivery("clear", reason="resolved", told=[])])
+
+    assert claim_now(store).id == "clear"
+
+
+@pytest.mark.parametrize(
+    ("end", "stands"), [("dead", State.REQUESTED), ("unknown", State.UNKNOWN)]
+)
+def test_a_retraining_that_is_sent_once_more_is_followed_again(
+    store: Store, end: str, stands: State
+) -> None:
+    asked = delivery("r1", kind=Kind.RETRAINING, action="pipeline")
+    store.decide(Consequences(deliveries=(asked,), retrainings=(retraining(),)))
+    getattr(store, end)(claim_now(store), FIRST, "why")
+
+    assert store.replay("r1", FIRST + HOUR)
+    (again,) = store.retrainings()
+    store.delivered(claim_now(store, HOUR), Receipt(remote_id="run-7"), FIRST + HOUR)
+
+    (followed,) = store.retrainings()
+    assert again.state is stands
+    assert (followed.state, followed.remote_id) == (State.ACCEPTED, "run-7")
+
+
 def test_a_dead_delivery_is_tried_again_with_the_same_id_and_body(
     store: Store,
 ) -> None:

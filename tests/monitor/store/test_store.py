@@ -265,6 +265,26 @@ def test_a_later_look_at_a_period_is_another_revision(store: Store) -> None:
     assert len(store.deliveries()) == 1
 
 
+def test_a_revision_that_another_has_made_meanwhile_leaves_no_trace(
+    store: Store,
+) -> None:
+    made = Evaluation(
+        model="flights",
+        model_version="1",
+        period=window(),
+        as_of=FIRST + 2 * DAY,
+        rows=900,
+        labelled=450,
+        status=Status.PASS,
+    )
+    firing = Consequences(moves=(move(incident(name="a")),), deliveries=(delivery(),))
+
+    assert store.record_evaluation(made, after=0) == 1
+    assert store.record_evaluation(made, firing, after=0) is None
+    assert (store.open_incidents(), store.deliveries()) == ([], [])
+    assert store.record_evaluation(made, firing, after=1) == 2
+
+
 # ── retrainings ──────────────────────────────────────────────────────────────────
 
 

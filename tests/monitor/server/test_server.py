@@ -275,4 +275,10 @@ def test_a_stopped_server_answers_nobody_and_stops_twice(state: LiveState) -> No
 
 
 def test_a_server_that_never_started_can_be_stopped(state: LiveState) -> None:
-    Server(create(state)).stop()
+    server = Server(create(state))
+    port = int(server.url.rpartition(":")[2])
+    server.stop()
+
+    again = Server(create(state), port=port)
+    assert again.url.endswith(f":{port}")
+    again.stop()

@@ -10,12 +10,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from checks.bins import TAIL_LIMIT, Floats, Ints, LevelBins, NumericBins
+from checks.bins import (
+    GRID_BITS,
+    TAIL_LIMIT,
+    Floats,
+    Ints,
+    LevelBins,
+    NumericBins,
+)
 from checks.schema import Column
-from checks.values import numbers, texts
+from checks.values import FLOAT_BITS, numbers, texts
 
 MAX_UNSEEN = 20
 """Unseen levels that are kept by name: those with the smallest hashes."""
+EXACT_ROWS = 1 << (FLOAT_BITS - GRID_BITS - 1)
+"""Values on the inner grid that float64 is sure to add up exactly."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,10 +86,7 @@ class NumericProfile:
         Raises Unmeasurable when it holds no numbers.
         """
         values, nulls = numbers(array, column.kind)
-        finite = np.isfinite(values)
-        bad = len(values) - int(np.count_nonzero(finite))
-        nans = int(np.count_nonzero(np.isnan(values))) if bad else 0
-        ordered = np.sort(values[finite] if bad else values) + 0.0
+        ordered, nans, infinities = _finite(np.sort(values))
         counts, sums, saturated = _tally(ordered, bins)
         return cls(
             column=column,
@@ -88,7 +94,7 @@ class NumericProfile:
             rows=len(array),
             nulls=nulls,
             nans=nans,
-            infinities=bad - nans,
+            infinities=infinities,
             counts=counts,
             sums=sums,
             saturated=saturated,
@@ -118,6 +124,15 @@ def _extreme(
     return choose((v for v in values if v is not None), default=None)
 
 
+def _finite(ordered: Floats) -> tuple[Floats, int, int]:
+    """Cut sorted values down to the finite ones; also count NaNs and infinities."""
+    first = int(np.searchsorted(ordered, -np.inf, "right"))
+    infinite, last = np.searchsorted(ordered, [np.inf, np.nan]).tolist()
+    finite = ordered[first:infinite]
+    finite += 0.0  # a negative zero is a zero
+    return finite, len(ordered) - last, first + last - infinite
+
+
 def _tally(ordered: Floats, bins: NumericBins) -> tuple[Ints, Ints, int]:
     """Count sorted finite values in the cells, and sum them on the grids."""
     edges = bins.edges
@@ -130,11 +145,7 @@ def _tally(ordered: Floats, bins: NumericBins) -> tuple[Ints, Ints, int]:
     bounds[0], bounds[-1] = 0, len(ordered)
     bounds[1:-1:2], bounds[2:-1:2] = left, right
     sums = np.zeros(k + 1, np.int64)
-    first, last = int(right[0]), int(left[-1])
-    if last > first:
-        inner = np.rint((ordered[first:last] - edges[0]) / bins.step)
-        total = np.concatenate([[0], np.cumsum(inner.astype(np.int64))])
-        sums[1:-1] = total[left[1:] - first] - total[right[:-1] - first]
+    sums[1:-1] = _inner_sums(ordered, bins, right[:-1], left[1:])
     with np.errstate(over="ignore"):  # beyond every limit is beyond this one
         low = (edges[0] - ordered[: left[0]]) / bins.tail_step
         high = (ordered[right[-1] :] - edges[-1]) / bins.tail_step
@@ -143,6 +154,24 @@ def _tally(ordered: Floats, bins: NumericBins) -> tuple[Ints, Ints, int]:
     sums[0] = np.rint(np.minimum(low, TAIL_LIMIT)).astype(np.int64).sum()
     sums[-1] = np.rint(np.minimum(high, TAIL_LIMIT)).astype(np.int64).sum()
     return np.diff(bounds), sums, saturated
+
+
+def _inner_sums(ordered: Floats, bins: NumericBins, start: Ints, end: Ints) -> Ints:
+    """Sum, on the inner grid, the sorted values of each open cell between two edges."""
+    if not (end > start).any():
+        return np.zeros(len(start), np.int64)
+    first, last = int(start[0]), int(end[-1])
+    # One zero more, so that a cell may begin where the values end.
+    steps = np.zeros(last - first + 1)
+    inner = steps[:-1]
+    np.subtract(ordered[first:last], bins.edges[0], out=inner)
+    np.divide(inner, bins.step, out=inner)
+    np.rint(inner, out=inner)
+    # float64 adds whole numbers exactly up to 2**53, and quicker than int64 does.
+    exact = steps if len(steps) <= EXACT_ROWS else steps.astype(np.int64)
+    cuts = np.stack([start, end], axis=1).ravel() - first
+    found = np.add.reduceat(exact, cuts)[::2].astype(np.int64)
+    return np.where(end > start, found, 0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -232,9 +261,24 @@ def level_counts(array: pa.ChunkedArray) -> dict[str, int]:
     """Count the levels of a column, nulls and NaN left out."""
     if not len(array) or array.null_count == len(array):
         return {}
+    if pa.types.is_dictionary(array.type):
+        return _encoded_counts(array)
     counted = pc.value_counts(texts(array).drop_null())
     levels, counts = counted.field("values"), counted.field("counts")
     return dict(zip(levels.to_pylist(), counts.to_pylist(), strict=True))
+
+
+def _encoded_counts(array: pa.ChunkedArray) -> dict[str, int]:
+    """Count levels by their places in a dictionary, without writing each value out."""
+    total: Counter[str] = Counter()
+    for chunk in array.chunks:
+        levels = texts(pa.chunked_array([chunk.dictionary])).to_pylist()
+        places = np.asarray(chunk.indices.drop_null())
+        counts = np.bincount(places, minlength=len(levels)).tolist()
+        for level, count in zip(levels, counts, strict=True):
+            if count and level is not None:
+                total[level] += count
+    return dict(total)
 
 
 def _smallest(unseen: Mapping[str, int]) -> dict[str, int]:

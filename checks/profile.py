@@ -53,7 +53,7 @@ class Profile:
             for name in sorted({*self.unreadable, *other.unreadable})
         }
         columns = {
-            name: _both(self.columns.get(name), other.columns.get(name))
+            name: both(self.columns.get(name), other.columns.get(name))
             for name in sorted({*self.columns, *other.columns} - {*unreadable})
         }
         types = {
@@ -91,7 +91,11 @@ class Profile:
         return codec.digest(self.to_bytes())
 
 
-def _both(mine: ColumnProfile | None, theirs: ColumnProfile | None) -> ColumnProfile:
+def both(mine: ColumnProfile | None, theirs: ColumnProfile | None) -> ColumnProfile:
+    """Merge two profiles of one column; where there is only one, that is it.
+
+    Raises ProfileError when they are of two kinds.
+    """
     match mine, theirs:
         case NumericProfile(), NumericProfile():
             return mine.merge(theirs)
@@ -147,7 +151,10 @@ class Bins:
             Column(name=name, kind=Kind(kind), role=Role(role))
             for name, kind, role in header["schema"]
         )
-        return cls(schema=schema, columns=columns)
+        read = cls(schema=schema, columns=columns)
+        # What was read is what it would write: its name need not be made again.
+        read.__dict__["id"] = codec.digest(data)
+        return read
 
     @cached_property
     def id(self) -> str:
@@ -183,17 +190,11 @@ class Bins:
         for column in self.schema.profiled:
             if column.name not in table.column_names:
                 continue
-            bins, array = self.columns.get(column.name), table.column(column.name)
-            try:
-                if bins is None:
-                    # What could not be read when the bins were fitted says why, again.
-                    _fit(column, array)
-                elif isinstance(bins, NumericBins):
-                    columns[column.name] = NumericProfile.of(column, bins, array)
-                else:
-                    columns[column.name] = LevelProfile.of(column, bins, array)
-            except Unmeasurable as unmeasurable:
-                unreadable[column.name] = unmeasurable.cause
+            found = self.counted(column, table.column(column.name))
+            if isinstance(found, str):
+                unreadable[column.name] = found
+            elif found is not None:
+                columns[column.name] = found
         types = {f.name: (family_of(f.type),) for f in table.schema}
         return Profile(
             bins_id=self.id,
@@ -202,6 +203,25 @@ class Bins:
             types=dict(sorted(types.items())),
             unreadable=unreadable,
         )
+
+    def counted(
+        self, column: Column, array: pa.ChunkedArray
+    ) -> ColumnProfile | str | None:
+        """Count values of one watched column, or return why they cannot be counted.
+
+        None where there are no bins to count in, though the values could be read.
+        """
+        bins = self.columns.get(column.name)
+        try:
+            if bins is None:
+                # What could not be read when the bins were fitted says why, again.
+                _fit(column, array)
+                return None
+            if isinstance(bins, NumericBins):
+                return NumericProfile.of(column, bins, array)
+            return LevelProfile.of(column, bins, array)
+        except Unmeasurable as unmeasurable:
+            return unmeasurable.cause
 
     def read(self, data: bytes) -> Profile:
         """Read a stored profile of these bins.

@@ -5,8 +5,9 @@ Kaplan, "Summarizing data using bottom-k sketches", PODC 2007), so that samples 
 exactly and every replica keeps the same rows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,14 +34,14 @@ class Sample:
     @classmethod
     def of(cls, table: pa.Table, size: int, by: str | None) -> "Sample":
         """Sample a table by the hash of one column (an id), or of whole rows."""
-        if by is not None and by in table.column_names:
-            keys = hashes(table.column(by))
-        else:
-            keys = row_hashes(table, KEY_COLUMNS)
-        chosen = _smallest(keys, size)
-        kept = table.take(pa.array(chosen)).append_column(
-            KEY, pa.array(keys[chosen], pa.uint64())
-        )
+        keys = row_keys(table.column, table.schema, table.num_rows, by)
+        chosen = smallest(keys, size)
+        return cls.keyed(table.take(arrow(chosen)), keys[chosen], size)
+
+    @classmethod
+    def keyed(cls, rows: pa.Table, keys: npt.NDArray[np.uint64], size: int) -> "Sample":
+        """Sample rows by keys that are known."""
+        kept = rows.append_column(KEY, arrow(keys))
         return cls(size=size, rows=_ordered(kept).slice(0, size))
 
     @property
@@ -67,37 +68,66 @@ def merge(samples: Iterable[Sample]) -> Sample:
     return Sample(size=size, rows=_ordered(rows).slice(0, size))
 
 
-def row_hashes(table: pa.Table, most: int | None = None) -> npt.NDArray[np.uint64]:
+def row_keys(
+    read: Callable[[str], pa.ChunkedArray],
+    schema: pa.Schema,
+    rows: int,
+    by: str | None,
+) -> npt.NDArray[np.uint64]:
+    """Hash what chooses rows: an id, or else the columns that tell rows apart best.
+
+    `read` gives a column by its name; one is held at a time.
+    """
+    if by is not None and by in schema.names:
+        return hashes(read(by))
+    return row_hashes(read, schema, rows, KEY_COLUMNS)
+
+
+def row_hashes(
+    read: Callable[[str], pa.ChunkedArray],
+    schema: pa.Schema,
+    rows: int,
+    most: int | None = None,
+) -> npt.NDArray[np.uint64]:
     """Hash whole rows: every column whose values have a plain form, in name order.
 
     With `most`, only so many columns are looked at, numbers and times first: they
     tell rows apart best.
     """
     families = {
-        name: family_of(table.schema.field(name).type)
-        for name in sorted(set(table.column_names) - {KEY})
+        name: family_of(schema.field(name).type)
+        for name in sorted(set(schema.names) - {KEY})
     }
     plain = [name for name in families if families[name] not in ("other", "empty")]
     if most is not None:
         telling = ("time", "number")
         plain = sorted(plain, key=lambda name: families[name] not in telling)[:most]
-    keys = np.zeros(table.num_rows, np.uint64)
+    keys = np.zeros(rows, np.uint64)
     for name in plain:
-        keys = mix(keys ^ hashes(table.column(name)))
+        keys = mix(keys ^ hashes(read(name)))
     return keys
 
 
-def _smallest(keys: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.int64]:
+def smallest(keys: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.int64]:
     """Return the rows up to the size-th smallest key, all its ties included."""
     if len(keys) <= size:
         return np.arange(len(keys))
+    if size == 0:
+        return np.empty(0, np.int64)
     return np.flatnonzero(keys <= np.partition(keys, size - 1)[size - 1])
+
+
+def arrow(numbers: npt.NDArray[Any]) -> pa.Array:
+    """Return plain numbers as an Arrow array; `pa.array` would first import pandas."""
+    kind = pa.from_numpy_dtype(numbers.dtype)
+    buffer = pa.py_buffer(np.ascontiguousarray(numbers))
+    return pa.Array.from_buffers(kind, len(numbers), [None, buffer])
 
 
 def _ordered(rows: pa.Table) -> pa.Table:
     """Order rows by their key, and rows of one key by all that they hold."""
-    order = np.lexsort((row_hashes(rows), np.asarray(rows.column(KEY))))
-    return rows.take(pa.array(order))
+    ties = row_hashes(rows.column, rows.schema, rows.num_rows)
+    return rows.take(arrow(np.lexsort((ties, np.asarray(rows.column(KEY))))))
 
 
 def _as_text(table: pa.Table) -> pa.Table:

@@ -50,14 +50,15 @@ def numbers(column: pa.ChunkedArray, kind: Kind) -> tuple[Floats, int]:
     Unmeasurable when the values are not numbers or times, or would not stay apart.
     """
     source = column.type
+    if pa.types.is_dictionary(source):
+        source = source.value_type
+        column = pc.cast(column, source)
     wanted = "time" if kind is Kind.DATETIME else "number"
     if pa.types.is_null(source):
         return np.empty(0), len(column)
     if family_of(source) != wanted:
         cause = f"the column holds {source}, which is no {wanted}"
         raise Unmeasurable(cause)
-    if pa.types.is_dictionary(source):
-        column = pc.cast(column, source.value_type)
     nulls = column.null_count
     if nulls:
         column = column.drop_null()

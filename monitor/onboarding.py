@@ -16,7 +16,7 @@ from monitor.inference import Facts, Guess, infer, task_of
 from monitor.mrkdwn import visible
 from monitor.problems import nearest
 from monitor.sources.files import DataFile, listed
-from monitor.sources.parquet import opened_file, reading
+from monitor.sources.groups import opened_file, reading
 from monitor.sources.unify import conformed, unified
 
 T = TypeVar("T")

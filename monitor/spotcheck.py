@@ -17,7 +17,7 @@ from checks.verdict import Status
 from monitor.baseline import Baseline
 from monitor.comparison import build_baseline, earlier
 from monitor.config import CheckChoice, Checks, Config, Model, Plugin
-from monitor.engines.base import Rows
+from monitor.engines.base import Fragmented, Fragments, Rows
 from monitor.engines.local import LocalEngine
 from monitor.errors import ConfigError, SourceError
 from monitor.evaluate import Assessment, Feeds, Watch, assess
@@ -171,6 +171,12 @@ class _Whole:
         """Walk over all rows."""
         del window
         return self.rows.read(None, columns)
+
+    def fragments(self, window: Window | None) -> Fragments | None:
+        """Return all rows as fragments, where the rows themselves come in such."""
+        del window
+        rows = self.rows
+        return rows.fragments(None) if isinstance(rows, Fragmented) else None
 
 
 def _without_volume(watch: Watch) -> Watch:

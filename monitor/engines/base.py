@@ -1,8 +1,8 @@
 """The port of engines: what counting a window's rows gives."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -21,6 +21,50 @@ class Rows(Protocol):
         self, window: Window | None, columns: Sequence[str] | None
     ) -> Iterator[pa.RecordBatch]:
         """Walk over the rows of a window (None: all) in batches."""
+        ...
+
+
+class Fragment(Protocol):
+    """A stretch of a window's rows, whose columns are read one after the other."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has; asked by one thread before any column is read."""
+        ...
+
+    def read(
+        self, columns: Sequence[str], encoded: Container[str] = ()
+    ) -> Iterator[tuple[str, pa.Array]]:
+        """Yield each column's values, in pieces, beside its name; every row in order.
+
+        Texts of the columns `encoded` may come as places in a dictionary.
+        """
+        ...
+
+
+class Fragments(Protocol):
+    """All the rows of a window, in one schema."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns that every fragment has, as `read` yields them."""
+        ...
+
+    @property
+    def parts(self) -> Sequence[Fragment]:
+        """The fragments, each to be read by any thread."""
+        ...
+
+
+@runtime_checkable
+class Fragmented(Protocol):
+    """Rows that can also be read column by column, which takes less memory and time."""
+
+    def fragments(self, window: Window | None) -> Fragments | None:
+        """Return what `read` would yield, uncut; None where it comes in batches alone.
+
+        Raises SourceError.
+        """
         ...
 
 

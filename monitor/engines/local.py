@@ -10,7 +10,8 @@ import pyarrow as pa
 from checks import sample
 from checks.profile import Bins, Profile, merge_all
 from checks.sample import Sample
-from monitor.engines.base import Counted, Rows
+from monitor.engines.base import Counted, Fragmented, Rows
+from monitor.engines.columns import Columns
 from monitor.window import Window
 
 CHUNK_ROWS = 1 << 16
@@ -45,6 +46,10 @@ class LocalEngine:
 
         `keep` rows are sampled `by` the hash of a column. Raises SourceError.
         """
+        fragments = rows.fragments(window) if isinstance(rows, Fragmented) else None
+        if fragments is not None:
+            with ThreadPoolExecutor(self._threads) as pool:
+                return Columns(fragments, bins, keep, by).count(pool, self._threads)
 
         def reduced(table: pa.Table) -> Reduced:
             return bins.profile(table), Sample.of(table, keep, by)

@@ -1,49 +1,30 @@
 """Parquet files: one, a folder, a glob, hive partitions; only what a window needs."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Container, Iterable, Iterator, Sequence
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from monitor import plugins
 from monitor.config.scalars import Delay
 from monitor.errors import SourceError
 from monitor.sources.base import SOURCES
 from monitor.sources.files import DATE_KEYS, DataFile, listed
+from monitor.sources.groups import (
+    DataFooter,
+    Footer,
+    Group,
+    Groups,
+    opened_file,
+    reading,
+    times_of,
+)
 from monitor.sources.unify import conformed, unified, within
-from monitor.window import EPOCH, Window
+from monitor.window import Window
 
 _BATCH_ROWS = 65_536
-_NANOSECONDS = {"milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
-_A_DAY = 86_400 * 10**9
-
-Span = tuple[int, int] | None
-"""The first and last time of a row group, in nanoseconds; None when it is not told."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Footer:
-    """What the end of a Parquet file says: its columns, and the times of its groups."""
-
-    schema: pa.Schema
-    spans: tuple[Span, ...]
-
-    def groups(self, window: Window | None) -> list[int]:
-        """Return the row groups that can hold rows of the window."""
-        if window is None:
-            return list(range(len(self.spans)))
-        start, end = (_nanoseconds(t) for t in (window.start, window.end))
-        return [
-            i
-            for i, span in enumerate(self.spans)
-            if span is None or (span[0] < end and span[1] >= start)
-        ]
 
 
 @SOURCES.register("parquet")
@@ -90,6 +71,35 @@ class ParquetSource:
         self, window: Window | None, columns: Sequence[str] | None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a window as the port promises."""
+        schema, parts = self._planned(window, columns)
+        empty = True
+        for file, groups in parts:
+            for batch in self._rows(file, groups, window, schema):
+                empty = False
+                yield batch
+        if empty:
+            yield pa.RecordBatch.from_pylist([], schema=schema)
+
+    def fragments(self, window: Window | None) -> Groups:
+        """Return the same rows as row groups, whose columns are read one at a time."""
+        schema, parts = self._planned(window, None)
+        by = self._timestamp if window is not None else None
+        found = []
+        for file, groups in parts:
+            stored = self._footer(file).schema
+            data = DataFooter(
+                path=file.path, stored=stored, given=given(file, stored.names)
+            )
+            found += [
+                Group(file=data, group=group, window=window, by=by, schema=schema)
+                for group in groups
+            ]
+        return Groups(schema=schema, parts=found)
+
+    def _planned(
+        self, window: Window | None, columns: Sequence[str] | None
+    ) -> tuple[pa.Schema, list[tuple[DataFile, list[int]]]]:
+        """Return the schema of a reading, and the files and row groups it takes."""
         if window is not None and self._timestamp is None:
             msg = "no column says when a row was served. Fix: give one role: timestamp"
             raise SourceError(msg, permanent=True)
@@ -101,14 +111,7 @@ class ParquetSource:
         ]
         parts = [(file, groups) for file, groups in parts if groups]
         told = [file for file, _ in parts] or every[-1:]
-        schema = self._wanted(told, every, columns)
-        empty = True
-        for file, groups in parts:
-            for batch in self._rows(file, groups, window, schema):
-                empty = False
-                yield batch
-        if empty:
-            yield pa.RecordBatch.from_pylist([], schema=schema)
+        return self._wanted(told, every, columns), parts
 
     def _files(self) -> list[DataFile]:
         path = self._options.path
@@ -143,11 +146,7 @@ class ParquetSource:
         schema: pa.Schema,
     ) -> Iterator[pa.RecordBatch]:
         stored = set(self._footer(file).schema.names)
-        given = {
-            key: pa.scalar(value, pa.string())
-            for key, value in file.partitions.items()
-            if key not in stored
-        }
+        values = given(file, stored)
         needed = [name for name in schema.names if name in stored]
         by = self._timestamp if window is not None else None
         if by is not None and by in stored and by not in needed:
@@ -160,10 +159,10 @@ class ParquetSource:
                 rows = batch
                 if window is not None and by is not None:
                     place = f"{file.path}: column {by!r}"
-                    times = _times(batch, by, given, place)
+                    times = times_of(batch, by, values, place)
                     rows = within(batch, times, window, place)
                 if rows.num_rows:
-                    yield conformed(rows, schema, str(file.path), given)
+                    yield conformed(rows, schema, str(file.path), values)
 
     def _footer(self, file: DataFile) -> Footer:
         """Read a file's footer, or remember it while the file stays as it is."""
@@ -174,49 +173,19 @@ class ParquetSource:
             if known is not None and known[0] == stamp:
                 return known[1]
             with opened_file(file.path) as opened:
-                spans = _spans(opened.metadata, self._timestamp)
-                footer = Footer(schema=opened.schema_arrow, spans=spans)
+                footer = Footer.of(opened, self._timestamp)
         _refuse_twins(file.path, footer.schema.names)
         self._footers[file.path] = (stamp, footer)
         return footer
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn what can go wrong with a file into a SourceError that names it."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        msg = f"{path}: the file vanished while it was read"
-        raise SourceError(msg, permanent=False) from error
-    except PermissionError as error:
-        msg = f"{path}: the file may not be read. Fix: give driftd the right to read it"
-        raise SourceError(msg, permanent=True) from error
-    except (pa.ArrowException, OSError) as error:
-        msg = (
-            f"{path}: this is no whole Parquet file ({error}). "
-            "Fix: write it again, under another name that is changed when it is whole"
-        )
-        raise SourceError(msg, permanent=True) from error
-
-
-def opened_file(path: Path) -> pq.ParquetFile:
-    """Open a file so that only the pages at hand are in memory, not whole groups."""
-    return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
-
-
-def _times(
-    batch: pa.RecordBatch, column: str, given: Mapping[str, pa.Scalar], place: str
-) -> pa.Array:
-    position = batch.schema.get_field_index(column)
-    if position >= 0:
-        times = batch.column(position)
-        is_dictionary = pa.types.is_dictionary(times.type)
-        return times.dictionary_decode() if is_dictionary else times
-    if column in given:
-        return pa.repeat(given[column], batch.num_rows)
-    msg = f"{place} is not there, so its rows have no time. Fix: write it"
-    raise SourceError(msg, permanent=True)
+def given(file: DataFile, stored: Container[str]) -> dict[str, pa.Scalar]:
+    """Return what a file's folders say of all its rows and the file itself does not."""
+    return {
+        key: pa.scalar(value, pa.string())
+        for key, value in file.partitions.items()
+        if key not in stored
+    }
 
 
 def _refuse_twins(path: Path, names: Sequence[str]) -> None:
@@ -224,38 +193,6 @@ def _refuse_twins(path: Path, names: Sequence[str]) -> None:
     if twins:
         msg = f"{path}: column {twins[0]!r} stands twice. Fix: name each column once"
         raise SourceError(msg, permanent=True)
-
-
-def _spans(metadata: Any, timestamp: str | None) -> tuple[Span, ...]:  # noqa: ANN401 - pyarrow has no types
-    schema = metadata.schema
-    paths = [schema.column(i).path for i in range(metadata.num_columns)]
-    if timestamp is None or timestamp not in paths:
-        return (None,) * int(metadata.num_row_groups)
-    position = paths.index(timestamp)
-    scale = _scale(json.loads(schema.column(position).logical_type.to_json()))
-    return tuple(
-        _span(metadata.row_group(i).column(position).statistics, scale)
-        for i in range(metadata.num_row_groups)
-    )
-
-
-def _span(statistics: Any, scale: int | None) -> Span:  # noqa: ANN401
-    if scale is None or statistics is None or not statistics.has_min_max:
-        return None
-    return int(statistics.min_raw) * scale, int(statistics.max_raw) * scale
-
-
-def _scale(logical: Mapping[str, Any]) -> int | None:
-    """Return the nanoseconds in one unit of a stored time; None for another type."""
-    if logical["Type"] == "Date":
-        return _A_DAY
-    if logical["Type"] == "Timestamp":
-        return _NANOSECONDS[logical["timeUnit"]]
-    return None
-
-
-def _nanoseconds(moment: datetime) -> int:
-    return (moment.astimezone(UTC) - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def _partition_types(files: Iterable[DataFile]) -> dict[str, pa.DataType]:

@@ -63,20 +63,36 @@ def conformed(
     `given` are the values that the file's folders give to all its rows. Raises
     SourceError for a value that the schema's type cannot hold.
     """
-    columns = []
-    for field in schema:
-        if field.name in given:
-            value = given[field.name].cast(field.type)
-            columns.append(pa.repeat(value, batch.num_rows))
-        elif (position := batch.schema.get_field_index(field.name)) < 0:
-            columns.append(pa.nulls(batch.num_rows, field.type))
-        else:
-            columns.append(_cast(batch.column(position), field, file))
+    columns = [conformed_column(batch, field, file, given) for field in schema]
     if not columns:
         return pa.RecordBatch.from_struct_array(
             pa.array([{}] * batch.num_rows, pa.struct([]))
         )
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def conformed_column(
+    batch: pa.RecordBatch,
+    field: pa.Field,
+    file: str,
+    given: Mapping[str, pa.Scalar],
+    *,
+    decode: bool = True,
+) -> pa.Array:
+    """Return a column of a batch as a field of a schema; raises SourceError.
+
+    Texts that come in a dictionary may stay in it where `decode` is False.
+    """
+    if field.name in given:
+        return pa.repeat(given[field.name].cast(field.type), batch.num_rows)
+    position = batch.schema.get_field_index(field.name)
+    if position < 0:
+        return pa.nulls(batch.num_rows, field.type)
+    column = batch.column(position)
+    texts = pa.types.is_dictionary(column.type) and pa.types.is_string(field.type)
+    if texts and not decode and column.type.value_type == field.type:
+        return column
+    return _cast(column, field, file)
 
 
 def within(
@@ -87,14 +103,19 @@ def within(
     `place` names the file and column for the SourceError that other types than times
     raise.
     """
+    rows = inside(times, window, place)
+    if rows.null_count == 0 and rows.true_count == len(rows):
+        return batch
+    return batch.filter(rows)
+
+
+def inside(times: pa.Array, window: Window, place: str) -> pa.Array:
+    """Tell which times lie in the window, null for those that are no time."""
     moments = _moments(times, place)
-    inside = pc.and_(
+    return pc.and_(
         pc.greater_equal(moments, pa.scalar(window.start, pa.timestamp("us", "UTC"))),
         pc.less(moments, pa.scalar(window.end, pa.timestamp("us", "UTC"))),
     )
-    if inside.null_count == 0 and inside.true_count == len(inside):
-        return batch
-    return batch.filter(inside)
 
 
 def _moments(times: pa.Array, place: str) -> pa.Array:

@@ -1,0 +1,242 @@
+"""Counting column by column: no more than a piece for each thread is in memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from checks import sample
+from checks.bins import LevelBins
+from checks.column import ColumnProfile
+from checks.profile import Bins, Profile, both
+from checks.sample import Sample
+from monitor.engines.base import Counted, Fragment, Fragments
+
+BLOCKS = 8
+"""Pieces of work for each thread, at least, so that none is left alone at the end."""
+CROWD = 4
+"""Times more rows than are asked for, from which on ties of a key are broken early."""
+
+Keys = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Tally:
+    """The columns counted so far, and the causes of those that cannot be."""
+
+    columns: dict[str, ColumnProfile] = field(default_factory=dict)
+    causes: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, found: ColumnProfile | str | None) -> None:
+        """Add what a piece of a column came to."""
+        if isinstance(found, str):
+            self.causes[name] = min(found, self.causes.get(name, found))
+        elif found is not None:
+            self.columns[name] = both(self.columns.get(name), found)
+
+    def update(self, other: "Tally") -> None:
+        """Add what other pieces came to."""
+        for name, found in (*other.columns.items(), *other.causes.items()):
+            self.add(name, found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What some columns of a fragment came to, and the rows of them that are kept."""
+
+    tally: Tally
+    kept: dict[str, pa.ChunkedArray]
+
+
+class Columns:
+    """The rows of a window, counted in bins and sampled, one column at a time.
+
+    First the columns that choose the sample are looked at; then every column is read
+    once, counted, and the chosen rows taken from it.
+    """
+
+    def __init__(
+        self, fragments: Fragments, bins: Bins, keep: int, by: str | None
+    ) -> None:
+        """Read nothing yet; `keep` rows are to be sampled `by` a column."""
+        self._fragments = fragments
+        self._bins = bins
+        self._keep = keep
+        self._by = by
+        self._watched = {column.name: column for column in bins.schema.profiled}
+        self._encoded = frozenset(
+            name for name, of in bins.columns.items() if isinstance(of, LevelBins)
+        )
+
+    def count(self, pool: Executor, threads: int) -> Counted:
+        """Count and sample all the rows; raises SourceError."""
+        schema = self._fragments.schema
+        parts = self._fragments.parts
+        chosen = _Chosen(self._keep)
+        for found in _in_order(pool, threads, self._choose, [(p,) for p in parts]):
+            chosen.add(*found)
+        wanted = chosen.places
+        names = _blocks(schema.names, -(-BLOCKS * threads // max(1, len(parts))))
+        work = [
+            (part, block, places)
+            for part, (places, _) in zip(parts, wanted, strict=True)
+            for block in names
+        ]
+        tally = Tally()
+        kept = _Kept(schema, self._keep, self._by)
+        shares = _in_order(pool, threads, self._share, work)
+        for _, keys in wanted:
+            arrays: dict[str, pa.ChunkedArray] = {}
+            for _ in names:
+                share = next(shares)
+                tally.update(share.tally)
+                arrays.update(share.kept)
+            kept.add(arrays, keys)
+        seen = Profile(
+            bins_id=self._bins.id,
+            rows=sum(part.rows for part in parts),
+            columns=tally.columns,
+            types={},
+            unreadable=tally.causes,
+        )
+        return Counted(profile=self._bins.empty(schema).merge(seen), sample=kept.sample)
+
+    def _choose(self, part: Fragment) -> tuple[Places, Keys]:
+        """Return the rows of a fragment that may be in the sample, and their keys."""
+        schema, rows = self._fragments.schema, part.rows
+        if not rows or not self._keep:
+            return np.empty(0, np.int64), np.empty(0, np.uint64)
+
+        def whole(name: str) -> pa.ChunkedArray:
+            return pa.chunked_array([piece for _, piece in part.read([name])])
+
+        keys = sample.row_keys(whole, schema, rows, self._by)
+        places = sample.smallest(keys, self._keep)
+        if len(places) > CROWD * self._keep:
+            there = sample.arrow(places)
+            ties = sample.row_hashes(
+                lambda name: whole(name).take(there), schema, len(places)
+            )
+            first = np.lexsort((ties, keys[places]))[: self._keep]
+            places = np.sort(places[first])
+        return places, keys[places]
+
+    def _share(self, part: Fragment, names: Sequence[str], places: Places) -> Share:
+        """Count some columns of a fragment, and take the chosen rows from them."""
+        tally = Tally()
+        pieces: dict[str, list[pa.Array]] = {name: [] for name in names}
+        needed = [n for n in names if len(places) or n in self._watched]
+        if not part.rows:
+            needed = []
+        seen = dict.fromkeys(names, 0)
+        for name, piece in part.read(needed, self._encoded):
+            column = self._watched.get(name)
+            if column is not None:
+                tally.add(name, self._bins.counted(column, pa.chunked_array([piece])))
+            start, end = seen[name], seen[name] + len(piece)
+            seen[name] = end
+            first, last = np.searchsorted(places, [start, end])
+            if last > first:
+                taken = piece.take(sample.arrow(places[first:last] - start))
+                pieces[name].append(_plain(taken))
+        schema = self._fragments.schema
+        return Share(
+            tally=tally,
+            kept={
+                name: pa.chunked_array(found, schema.field(name).type)
+                for name, found in pieces.items()
+            },
+        )
+
+
+class _Chosen:
+    """The places of the rows that are in the sample, fragment by fragment."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._found: list[tuple[Places, Keys]] = []
+        self._least = np.empty(0, np.uint64)
+
+    def add(self, places: Places, keys: Keys) -> None:
+        self._found.append((places, keys))
+        least = np.concatenate([self._least, keys])
+        if len(least) > self._size > 0:
+            least = np.partition(least, self._size - 1)[: self._size]
+        self._least = least
+
+    @property
+    def places(self) -> list[tuple[Places, Keys]]:
+        """The rows of each fragment up to the size-th smallest key, ties included."""
+        if len(self._least) < self._size or not len(self._least):
+            return self._found
+        most = self._least.max()
+        return [
+            (places[keys <= most], keys[keys <= most]) for places, keys in self._found
+        ]
+
+
+class _Kept:
+    """The rows that are kept as evidence, gathered until there are too many."""
+
+    def __init__(self, schema: pa.Schema, size: int, by: str | None) -> None:
+        self._schema = schema
+        self._size = size
+        self._samples = [Sample.of(schema.empty_table(), size, by)]
+        self._tables: list[pa.Table] = []
+        self._keys: list[Keys] = []
+        self._rows = 0
+
+    def add(self, arrays: dict[str, pa.ChunkedArray], keys: Keys) -> None:
+        if not len(keys) or not arrays:
+            return
+        columns = [arrays[name] for name in self._schema.names]
+        self._tables.append(pa.table(columns, schema=self._schema))
+        self._keys.append(keys)
+        self._rows += len(keys)
+        if self._rows > CROWD * self._size:
+            self._reduce()
+
+    def _reduce(self) -> None:
+        if self._tables:
+            rows = pa.concat_tables(self._tables)
+            keys = np.concatenate(self._keys)
+            self._samples.append(Sample.keyed(rows, keys, self._size))
+            self._tables, self._keys, self._rows = [], [], 0
+
+    @property
+    def sample(self) -> Sample:
+        self._reduce()
+        return sample.merge(self._samples)
+
+
+def _in_order(
+    pool: Executor,
+    threads: int,
+    act: Callable[..., T],
+    work: Iterable[tuple[Any, ...]],
+) -> Iterator[T]:
+    """Do pieces of work side by side, and yield what they came to in their order."""
+    waiting: deque[Future[T]] = deque()
+    for arguments in work:
+        waiting.append(pool.submit(act, *arguments))
+        if len(waiting) > 2 * threads:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _blocks(names: Sequence[str], count: int) -> list[Sequence[str]]:
+    """Cut names into about so many blocks, none of them empty; at least one block."""
+    size = max(1, -(-len(names) // count))
+    return [names[i : i + size] for i in range(0, len(names), size)] or [[]]
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array

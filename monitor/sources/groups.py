@@ -1,0 +1,231 @@
+"""Row groups of a Parquet file: their times, and their columns read one at a time."""
+
+import json
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from monitor.errors import SourceError
+from monitor.sources.unify import conformed_column, inside
+from monitor.window import EPOCH, Window
+
+_PIECE_ROWS = 1 << 17
+"""Values of a column that are decoded at once."""
+_NANOSECONDS = {"milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
+_A_DAY = 86_400 * 10**9
+
+Span = tuple[int, int] | None
+"""The first and last time of a row group, in nanoseconds; None when it is not told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footer:
+    """What the end of a Parquet file says: its columns, and the times of its groups."""
+
+    schema: pa.Schema
+    spans: tuple[Span, ...]
+
+    @classmethod
+    def of(cls, opened: pq.ParquetFile, timestamp: str | None) -> "Footer":
+        """Read the footer of an opened file."""
+        return cls(schema=opened.schema_arrow, spans=_spans(opened.metadata, timestamp))
+
+    def groups(self, window: Window | None) -> list[int]:
+        """Return the row groups that can hold rows of the window."""
+        if window is None:
+            return list(range(len(self.spans)))
+        start, end = (_nanoseconds(t) for t in (window.start, window.end))
+        return [
+            i
+            for i, span in enumerate(self.spans)
+            if span is None or (span[0] < end and span[1] >= start)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DataFooter:
+    """A file that is read, with the values that its folders give to all its rows."""
+
+    path: Path
+    stored: pa.Schema
+    given: Mapping[str, pa.Scalar]
+
+    @cached_property
+    def metadata(self) -> Any:  # noqa: ANN401 - pyarrow has no types
+        """The file's footer as it is stored."""
+        with reading(self.path):
+            return pq.read_metadata(self.path)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group:
+    """The rows of a window that stand in one row group of a file.
+
+    Not to be shared by threads before its `rows` have been counted.
+    """
+
+    file: DataFooter
+    group: int
+    window: Window | None
+    by: str | None
+    schema: pa.Schema
+
+    @cached_property
+    def rows(self) -> int:
+        """How many rows of the group lie in the window."""
+        inside = self._inside
+        return self._stored if inside is None else int(inside.true_count)
+
+    def read(
+        self, columns: Sequence[str], encoded: Container[str] = ()
+    ) -> Iterator[tuple[str, pa.Array]]:
+        """Yield columns one after the other, each in pieces, as the schema has them.
+
+        Texts of the columns `encoded` may come as places in a dictionary.
+        """
+        name, start = None, 0
+        for column, piece in self._pieces(columns, encoded):
+            start = start if column == name else 0
+            name, rows = column, piece
+            if self._inside is not None:
+                rows = piece.filter(self._inside.slice(start, piece.num_rows))
+            start += piece.num_rows
+            field = self.schema.field(column)
+            path, given = str(self.file.path), self.file.given
+            yield column, conformed_column(rows, field, path, given, decode=False)
+
+    def _pieces(
+        self, columns: Sequence[str], encoded: Container[str]
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Decode columns of the row group; of one that it lacks, only the rows."""
+        stored = {field.name: field.type for field in self.file.stored}
+        there = [name for name in columns if name in stored]
+        for name in columns:
+            if name not in stored:
+                yield name, pa.record_batch([pa.nulls(self._stored)], names=[""])
+        if not there:
+            return
+        texts = [n for n in there if n in encoded and pa.types.is_string(stored[n])]
+        with (
+            reading(self.file.path),
+            pq.ParquetFile(
+                self.file.path,
+                metadata=self.file.metadata,
+                read_dictionary=texts,
+                pre_buffer=False,
+            ) as opened,
+        ):
+            for name in there:
+                for batch in opened.iter_batches(
+                    _PIECE_ROWS,
+                    row_groups=[self.group],
+                    columns=[name],
+                    use_threads=False,
+                ):
+                    yield name, batch
+
+    @cached_property
+    def _stored(self) -> int:
+        return int(self.file.metadata.row_group(self.group).num_rows)
+
+    @cached_property
+    def _inside(self) -> pa.Array | None:
+        """Which rows lie in the window; None where all do."""
+        if self.window is None or self.by is None:
+            return None
+        place = f"{self.file.path}: column {self.by!r}"
+        times = [
+            times_of(piece, self.by, self.file.given, place)
+            for _, piece in self._pieces([self.by], ())
+        ]
+        found = pa.chunked_array(
+            [inside(part, self.window, place) for part in times], pa.bool_()
+        ).combine_chunks()
+        whole = found.null_count == 0 and found.true_count == len(found)
+        return None if whole else found.fill_null(False)  # noqa: FBT003 - a value
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Groups:
+    """All row groups that can hold rows of a window, in one schema."""
+
+    schema: pa.Schema
+    parts: Sequence[Group]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what can go wrong with a file into a SourceError that names it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        msg = f"{path}: the file vanished while it was read"
+        raise SourceError(msg, permanent=False) from error
+    except PermissionError as error:
+        msg = f"{path}: the file may not be read. Fix: give driftd the right to read it"
+        raise SourceError(msg, permanent=True) from error
+    except (pa.ArrowException, OSError) as error:
+        msg = (
+            f"{path}: this is no whole Parquet file ({error}). "
+            "Fix: write it again, under another name that is changed when it is whole"
+        )
+        raise SourceError(msg, permanent=True) from error
+
+
+def opened_file(path: Path) -> pq.ParquetFile:
+    """Open a file so that only the pages at hand are in memory, not whole groups."""
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
+
+
+def times_of(
+    batch: pa.RecordBatch, column: str, given: Mapping[str, pa.Scalar], place: str
+) -> pa.Array:
+    """Return the times of a batch's rows; raises SourceError where there are none."""
+    position = batch.schema.get_field_index(column)
+    if position >= 0:
+        times = batch.column(position)
+        is_dictionary = pa.types.is_dictionary(times.type)
+        return times.dictionary_decode() if is_dictionary else times
+    if column in given:
+        return pa.repeat(given[column], batch.num_rows)
+    msg = f"{place} is not there, so its rows have no time. Fix: write it"
+    raise SourceError(msg, permanent=True)
+
+
+def _spans(metadata: Any, timestamp: str | None) -> tuple[Span, ...]:  # noqa: ANN401 - pyarrow has no types
+    schema = metadata.schema
+    paths = [schema.column(i).path for i in range(metadata.num_columns)]
+    if timestamp is None or timestamp not in paths:
+        return (None,) * int(metadata.num_row_groups)
+    position = paths.index(timestamp)
+    scale = _scale(json.loads(schema.column(position).logical_type.to_json()))
+    return tuple(
+        _span(metadata.row_group(i).column(position).statistics, scale)
+        for i in range(metadata.num_row_groups)
+    )
+
+
+def _span(statistics: Any, scale: int | None) -> Span:  # noqa: ANN401
+    if scale is None or statistics is None or not statistics.has_min_max:
+        return None
+    return int(statistics.min_raw) * scale, int(statistics.max_raw) * scale
+
+
+def _scale(logical: Mapping[str, Any]) -> int | None:
+    """Return the nanoseconds in one unit of a stored time; None for another type."""
+    if logical["Type"] == "Date":
+        return _A_DAY
+    if logical["Type"] == "Timestamp":
+        return _NANOSECONDS[logical["timeUnit"]]
+    return None
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return (moment.astimezone(UTC) - EPOCH) // timedelta(microseconds=1) * 1000

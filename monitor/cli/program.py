@@ -1,5 +1,6 @@
 """All commands of `driftd`, put together."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
@@ -75,6 +76,8 @@ def driftd(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     shell.speak_plainly()
+    if arguments is None and sys.argv[1:2] == ["check"]:
+        shell.leave_pandas_out()
     try:
         app(args=arguments, prog_name="driftd")
     except SystemExit as ended:

@@ -12,6 +12,8 @@ from pathlib import Path
 from checks import registry
 from checks.registry import Check
 from checks.schema import Kind
+from checks.sequence import registry as sequence
+from checks.sequence.registry import Detector
 from docs import dashboard
 from monitor.metrics import METRICS
 from monitor.metrics.worst import TOP_IN_ALL, TOP_OF_A_MODEL
@@ -60,6 +62,32 @@ def section(check: Check) -> str:
     return "\n\n".join((f"## {check.name}", "\n".join(facts(check)), docstring))
 
 
+def detector_section(detector: Detector) -> str:
+    """Write the part of the page that one detector has."""
+    what = "single outcomes, 0 right and 1 wrong" if detector.errors else "any numbers"
+    lines = [f"- a history of {what}"] + [
+        f"- option `{name}`, {parameter.default!r} unless told"
+        for name, parameter in detector.options.items()
+    ]
+    docstring = told(inspect.getdoc(detector.detect) or "")
+    return "\n\n".join((f"### {detector.name}", "\n".join(lines), docstring))
+
+
+def detectors_part() -> str:
+    """Write the part of the page that tells of all detectors."""
+    every = sequence.every()
+    rows = [f"| [{d.name}](#{d.name}) | {d.summary} |" for d in every]
+    head = (
+        "## Detectors of change along a history\n\n"
+        "Functions of `checks.sequence`, for a history of numbers in the order of\n"
+        "time: at which points a change was detected, and where it probably began.\n"
+        "They keep no state. A configuration does not name them yet; code may call\n"
+        "them.\n\n"
+        "| detector | what it detects |\n|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n\n" + "\n\n".join(map(detector_section, every))
+
+
 def checks_page() -> str:
     """Write the page of all checks."""
     every = [registry.get(name) for name in registry.names()]
@@ -74,7 +102,15 @@ def checks_page() -> str:
         "check alarms on unless the configuration says otherwise.\n\n"
         "| check | family | threshold | what it measures |\n|---|---|---|---|\n"
     )
-    return head + "\n".join(rows) + "\n\n" + "\n\n".join(map(section, every)) + "\n"
+    return (
+        head
+        + "\n".join(rows)
+        + "\n\n"
+        + "\n\n".join(map(section, every))
+        + "\n\n"
+        + detectors_part()
+        + "\n"
+    )
 
 
 def metrics_page() -> str:

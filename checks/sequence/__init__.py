@@ -1,0 +1,1 @@
+"""Changes along a history, one point after another: one detector a file."""

@@ -33,35 +33,33 @@ class _Rule:
         One of each for every row of the block; nan where there is no cut. `sums` are
         the running sums of the values from the window's start, beginning with 0.
         """
-        width, total = block.width, sums[block.width]
-        gap, limit = (np.full(len(width), np.nan) for _ in range(2))
-        most = np.full(len(width), -np.inf)
-        base = np.zeros_like(width)
-        for row in reversed(range(block.counts.shape[1])):
-            count, size = block.counts[:, row], 1 << row
-            for k in range(1, int(count.max()) + 1):
-                end = np.minimum(base + k * size, width)
-                away, far = self._cut(end, sums[end], total, block)
-                shorter = np.minimum(end, width - end)
-                there = (count >= k) & (shorter >= self.min_length)
-                better = there & (width > self.grace) & (away - far > most)
-                most = np.where(better, away - far, most)
-                gap = np.where(better, away, gap)
-                limit = np.where(better, far, limit)
-            base = base + count * size
-        return gap, limit
+        used = int(np.flatnonzero(block.counts.any(axis=0)).max(initial=0)) + 1
+        counts, sizes = block.counts[:, :used], 1 << np.arange(used)
+        behind = block.width[:, None] - np.cumsum(counts * sizes, axis=1)
+        nth = np.arange(1, self.max_buckets + 1)
+        ends = behind[:, :, None] + nth * sizes[:, None]
+        there = nth <= counts[:, :, None]
+        shape = (len(counts), used * self.max_buckets)
+        n0 = np.where(there, ends, 0).reshape(shape)
+        width = block.width[:, None]
+        away, far = self._cut(n0, width, sums, (block.squares / block.width)[:, None])
+        shorter = np.minimum(n0, width - n0)
+        judged = (shorter >= self.min_length) & (width > self.grace)
+        most = np.where(judged, away - far, -np.inf).argmax(axis=1)
+        chosen = np.arange(len(most)), most
+        gap = np.where(judged[chosen], away[chosen], np.nan)
+        return gap, np.where(judged[chosen], far[chosen], np.nan)
 
     def _cut(
-        self, n0: Ints, u0: Floats, total: Floats, block: "_Block"
+        self, n0: Ints, width: Ints, sums: Floats, variance: Floats
     ) -> tuple[Floats, Floats]:
-        """Return the distance of the means of the two sides, and its limit."""
-        n1 = block.width - n0
+        """Return the distance of the means of the two sides of cuts, and its limit."""
+        n1, u0 = width - n0, sums[n0]
         short = self.min_length - 1 if self.river else 0
         share = 1 / np.maximum(n0 - short, 1) + 1 / np.maximum(n1 - short, 1)
-        away = np.abs(u0 / np.maximum(n0, 1) - (total - u0) / np.maximum(n1, 1))
-        term = np.log(2 * np.log(np.maximum(block.width, 2)) / self.delta)
-        spread = np.sqrt(2 * share * block.squares / block.width * term)
-        return away, spread + 2 / 3 * term * share
+        away = np.abs(u0 / np.maximum(n0, 1) - (sums[width] - u0) / np.maximum(n1, 1))
+        term = np.log(2 * np.log(np.maximum(width, 2)) / self.delta)
+        return away, np.sqrt(2 * share * variance * term) + 2 / 3 * term * share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

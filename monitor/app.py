@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monitor import reevaluate
+from monitor import reevaluate, unwatched
 from monitor.action import Action
 from monitor.actions.base import open_action
 from monitor.clock import Clock, SystemClock
@@ -104,6 +104,7 @@ class App:
         """
         with self._alone:
             now = self.world.clock.now()
+            unwatched.close(self._parts, now)
             for event in self.cycle.run(now):
                 if isinstance(event, Turn):
                     self._draw(event)
@@ -143,7 +144,7 @@ class App:
                     done = self._reevaluate(name, period, now, now, waiting=True)
                 except SourceError as error:
                     reevaluate.log.warning("evaluation_put_off", cause=str(error))
-                    break
+                    continue  # a period that cannot be read holds up no other
                 if done is None:
                     break
                 yield done

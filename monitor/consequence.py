@@ -100,7 +100,17 @@ def rotate(situation: Situation, *, now: datetime) -> Outcome:
     Every open incident of the monitor was about the old version and is closed; who
     heard of it hears its end.
     """
-    moves = [close(i, Cause.REFERENCE_ROTATED, now) for i in situation.own]
+    return end(situation, situation.own, Cause.REFERENCE_ROTATED, now=now)
+
+
+def end(
+    situation: Situation, gone: Sequence[Incident], cause: Cause, *, now: datetime
+) -> Outcome:
+    """Decide what follows when some of a monitor's incidents end by no window's word.
+
+    That they ended says nothing of the model: nobody is asked to retrain.
+    """
+    moves = [close(incident, cause, now) for incident in gone]
     return _told(replace(situation, trainers=()), moves, now)
 
 

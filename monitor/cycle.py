@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import structlog
 
-from checks.errors import ProfileError
+from checks.errors import ChecksError, ProfileError
 from checks.profile import Profile
 from checks.verdict import Reason, Status, Verdict
 from monitor import baseline as baselines
@@ -19,7 +20,7 @@ from monitor.baseline import Baseline
 from monitor.comparison import apart, earlier
 from monitor.config import Model, Monitor
 from monitor.consequence import Outcome, follow, rotate
-from monitor.errors import SourceError
+from monitor.errors import SourceError, StoreError
 from monitor.evaluate import Assessment, Watch, assess
 from monitor.incident import Policy
 from monitor.parts import Baselines, Parts
@@ -64,28 +65,48 @@ class Cycle:
     def run(self, now: datetime) -> Iterator[Turn | Rotation]:
         """Walk over everything that is due at `now`; each is committed when yielded.
 
-        A model that cannot be evaluated is told as such and holds up no other.
+        A model that cannot be evaluated is told as such and holds up no other. What
+        nobody foresaw is raised when all the others have had their turn.
         """
+        failures: list[Exception] = []
         for name, model in self._parts.config.models.items():
-            yield from self._rotate(name, model, now)
-            for monitor, settings in model.monitors.items():
-                watch = Watch(
-                    model=name, monitor=monitor, section=model, settings=settings
-                )
-                for window in self.due(watch, now):
-                    turn = self._evaluate(watch, window, now)
-                    if turn is None:
-                        break
-                    yield turn
+            try:
+                yield from self._walk(name, model, now)
+            except StoreError:
+                raise
+            except Exception as error:
+                log.exception("model_failed", model=name)
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _walk(
+        self, name: str, model: Model, now: datetime
+    ) -> Iterator[Turn | Rotation]:
+        """Walk over everything that is due for one model."""
+        yield from self._rotate(name, model, now)
+        for monitor, settings in model.monitors.items():
+            watch = Watch(model=name, monitor=monitor, section=model, settings=settings)
+            for window in self.due(watch, now):
+                turn = self._evaluate(watch, window, now)
+                if turn is None:
+                    break
+                yield turn
 
     def due(self, watch: Watch, now: datetime) -> list[Window]:
         """List a monitor's windows that should exist by now and do not.
 
-        A monitor without history begins with the last whole window.
+        A monitor without history begins with the last whole window; one of a model
+        that never had any, with the last when the model was first seen: what cannot
+        be evaluated from the first day on is told, not passed over day by day.
         """
-        settings = watch.settings
-        done = self._parts.store.windows_done(watch.model, watch.monitor)
-        last = floor(now - settings.delay, settings.every) - settings.window
+        settings, store = watch.settings, self._parts.store
+        done = store.windows_done(watch.model, watch.monitor)
+        began = now
+        others = watch.section.monitors
+        if not done and not any(store.windows_done(watch.model, m) for m in others):
+            began = min([now, *(seen for _, seen in store.versions(watch.model))])
+        last = floor(began - settings.delay, settings.every) - settings.window
         return windows_due(
             length=settings.window,
             every=settings.every,
@@ -184,6 +205,10 @@ class Cycle:
             )
         except SourceError as error:
             return baseline, None, error
+        except (ChecksError, pa.ArrowException) as error:
+            # A baseline that a newer driftd froze, or rows that Arrow cannot put
+            # together: no answer, and no reason to stop.
+            return baseline, None, SourceError(str(error), permanent=False)
         return baseline, assessment, None
 
     def _earlier(

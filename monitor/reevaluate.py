@@ -78,7 +78,7 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
     model, store = parts.config.models[name], parts.store
     version = _version_at(store, name, period)
     before = len(store.evaluations(name, period))
-    watch = _watch(name, model)
+    watch = watch_of(name, model)
     baseline = baselines.of(watch, version, now)
     found = _labelled(parts, model, version, period, as_of)
     if waiting and _unripe(model, period, found, now):
@@ -110,14 +110,22 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
         verdicts=tuple(verdicts),
         body=_body(store, name, baseline, found, period),
     )
+    return _committed(store, evaluation, outcome, before)
+
+
+def _committed(
+    store: Store, evaluation: Evaluation, outcome: Outcome, before: int
+) -> Reevaluation | None:
+    """Record an evaluation; None when another has recorded a revision meanwhile."""
+    words = log.bind(model=evaluation.model, period=str(evaluation.period))
     revision = store.record_evaluation(evaluation, outcome.consequences, after=before)
     if revision is None:
-        log.info("evaluated_elsewhere", model=name, period=str(period))
+        words.info("evaluated_elsewhere")
         return None
-    status = evaluation.status.value
-    log.info("evaluated", model=name, period=str(period), status=status)
-    evaluation = replace(evaluation, revision=revision)
-    return Reevaluation(evaluation=evaluation, outcome=outcome)
+    words.info("evaluated", status=evaluation.status.value)
+    return Reevaluation(
+        evaluation=replace(evaluation, revision=revision), outcome=outcome
+    )
 
 
 def _labelled(
@@ -154,7 +162,7 @@ def _version_at(store: Store, name: str, period: Window) -> str:
     return before[-1] if before else seen[0][0]
 
 
-def _watch(name: str, model: Model) -> Watch:
+def watch_of(name: str, model: Model) -> Watch:
     """Return the watch under which a re-evaluation is judged.
 
     Its stretches are days: what varies together within a day is what the design

@@ -94,3 +94,9 @@ def counts(connection: Connection) -> dict[tuple[str, str], int]:
 def note(connection: Connection, entry: AuditEntry) -> None:
     """Write a line into the audit."""
     connection.execute(insert(audit).values(asdict(entry)))
+
+
+def notes(connection: Connection, limit: int) -> list[AuditEntry]:
+    """Return the newest lines of the audit, the newest first."""
+    wanted = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+    return [rows.audit_of(row) for row in connection.execute(wanted).mappings()]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.action import Delivery, Kind, Receipt
@@ -14,7 +14,7 @@ from monitor.errors import StoreError
 from monitor.incident import Incident, Transition
 from monitor.notice import Told
 from monitor.retraining import Retraining, State
-from monitor.store import incidents, outbox, retrainings, rows, runs, versions
+from monitor.store import incidents, outbox, retrainings, runs, versions
 from monitor.store.engine import HEAD, named, open_engine, plain, schema_version
 from monitor.store.records import (
     AuditEntry,
@@ -26,7 +26,7 @@ from monitor.store.records import (
     RunRecord,
     StoredReference,
 )
-from monitor.store.tables import audit, profile, sample
+from monitor.store.tables import profile, sample
 from monitor.window import Window
 
 
@@ -133,12 +133,7 @@ class Store:
         """Return the kept profiles of the windows inside a stretch, oldest first."""
         with self._transaction(writes=False) as connection:
             return runs.contents(
-                connection,
-                profile,
-                model=model,
-                monitor=monitor,
-                start=start,
-                end=end,
+                connection, profile, model=model, monitor=monitor, start=start, end=end
             )
 
     def samples_between(
@@ -302,15 +297,11 @@ class Store:
             )
 
     def replay(self, delivery_id: str, now: datetime) -> bool:
-        """Try a dead or unknown delivery once more, with the same id and body.
-
-        A retraining that had failed with it is requested again.
-        """
+        """Try a dead or unknown delivery, and its retraining, again as they were."""
         with self._transaction(writes=True) as connection:
-            if not outbox.replay(connection, delivery_id, now):
-                return False
-            retrainings.again(connection, delivery_id, now)
-        return True
+            if revived := outbox.replay(connection, delivery_id, now):
+                retrainings.again(connection, delivery_id, now)
+        return revived
 
     def deliveries(
         self, limit: int = 100, outcome: Outcome | None = None
@@ -424,8 +415,7 @@ class Store:
     ) -> int | None:
         """Commit one more revision of a period with its consequences; return it.
 
-        None when the newest is not the one it was to come `after`: then nothing at
-        all was written.
+        None, and nothing written, when the newest is not the one to come `after`.
         """
         with self._transaction(writes=True) as connection:
             newest = versions.newest_revision(connection, evaluation)
@@ -456,7 +446,5 @@ class Store:
 
     def audit(self, limit: int = 100) -> list[AuditEntry]:
         """Return the newest lines of the audit, the newest first."""
-        wanted = select(audit).order_by(audit.c.seq.desc()).limit(limit)
         with self._transaction(writes=False) as connection:
-            found = connection.execute(wanted).mappings().all()
-        return [rows.audit_of(row) for row in found]
+            return retrainings.notes(connection, limit)

@@ -1,18 +1,27 @@
 """Rounds over a small world: due windows, evaluated once, with what follows."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 
+from checks.errors import ProfileError
 from checks.verdict import Family, Status, Verdict
 from monitor import periods
-from monitor.cycle import Rotation, Turn
+from monitor.app import App, World
+from monitor.baseline import Baseline
+from monitor.clock import ManualClock
+from monitor.cycle import Cycle, Rotation, Turn
+from monitor.evaluate import Watch
 from monitor.incident import Cause, State
+from monitor.opening import read_config
 from monitor.reevaluate import Reevaluation
-from tests.monitor.world import DAY, START, log, rows, small, write
+from monitor.window import Window
+from tests.monitor.world import DAY, START, config, log, rows, small, write
 
 
 def turn(events: Iterable[Any]) -> Turn:
@@ -272,3 +281,124 @@ def test_what_was_not_known_then_is_not_used(tmp_path: Path) -> None:
         ).evaluation
 
         assert (10 * 400, 5 * 400) == (march.rows, march.labelled)
+
+
+def test_who_heard_of_a_column_hears_when_it_is_watched_no_longer(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        world.pass_day(shift=20.0)
+        (*before,) = world.app.store.open_incidents("churn")
+        today = world.today
+    columns = config()["models"]["churn"]["columns"]
+    del columns["amount"]
+    with small(tmp_path, today=today, model={"columns": columns}) as world:
+        list(world.app.round())
+        store = world.app.store
+
+        ends = {store.transitions(i.id)[-1].reason for i in before}
+        assert {Cause.NO_LONGER_WATCHED} == ends
+        assert [] == store.open_incidents()
+        assert ["resolved", "first"] == [p.delivery.reason for p in store.deliveries()]
+
+
+def test_the_incidents_of_a_monitor_that_is_gone_end_with_it(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        world.pass_day(shift=20.0)
+        today = world.today
+    other = {"window": "1d", "min_rows": 50, "actions": ["journal"]}
+    with small(tmp_path, today=today) as world:
+        assert world.app.store.open_incidents()
+    changed = config()
+    changed["models"]["churn"]["monitors"] = {"nightly": other}
+    file = tmp_path / "driftd.yaml"
+    file.write_text(yaml.safe_dump(changed))
+    with App(read_config(file, {}), World(clock=ManualClock(today))) as app:
+        list(app.round())
+
+        assert [] == [i for i in app.store.open_incidents() if i.key.monitor == "daily"]
+        told = app.store.told("churn", "daily", "journal")
+        assert told is not None
+        assert frozenset() == told.incident_ids
+
+
+def test_what_is_still_watched_stays_open_over_a_restart(tmp_path: Path) -> None:
+    with small(tmp_path, daily={"keep_firing_for": 5}) as world:
+        world.pass_day()
+        world.pass_day(shift=20.0)
+        for _ in range(3):
+            world.wait()
+        before = world.app.store.open_incidents()
+        today = world.today
+    with small(tmp_path, today=today) as world:
+        list(world.app.round())
+
+        assert {"no_data", "wasserstein"} <= {i.key.check for i in before}
+        assert before == world.app.store.open_incidents()
+
+
+def test_a_baseline_that_cannot_be_read_is_told_and_the_round_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def newer(_: bytes) -> Baseline:
+        message = "a newer driftd has written this baseline"
+        raise ProfileError(message)
+
+    with small(tmp_path) as world:
+        with monkeypatch.context() as patched:
+            patched.setattr(Baseline, "from_bytes", newer)
+            assert [] == [e for e in world.pass_day() if isinstance(e, Turn)]
+            late = turn(world.wait())
+
+        assert "a newer driftd has written this baseline" == late.cause
+        assert START + DAY == turn(world.app.round()).window.start
+
+
+def test_a_reference_that_is_missing_from_the_first_day_is_told_until_it_comes(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path) as world:
+        (tmp_path / "version.txt").write_text("2")
+        world.pass_day()
+        told = [turn(world.pass_day()) for _ in range(4)]
+        silent = [i.key.check for i in world.app.store.open_incidents()]
+        write(tmp_path / "reference-2.parquet", rows(START - DAY, 9_000))
+        found = turn(world.pass_day())
+
+        assert all("reference-2.parquet" in str(one.cause) for one in told)
+        assert ["no_data"] == silent
+        assert found.cause is None
+        assert [] == world.app.store.open_incidents()
+
+
+def test_logs_that_never_came_are_told_from_the_first_window_on(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path) as world:
+        (tmp_path / "log").mkdir()
+        told = [e for _ in range(4) for e in world.wait() if isinstance(e, Turn)]
+
+        assert [START + k * DAY for k in range(3)] == [t.window.start for t in told]
+        assert ["no_data"] == [i.key.check for i in world.app.store.open_incidents()]
+
+
+def test_what_nobody_foresaw_in_one_model_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = {name: config()["models"]["churn"] for name in ("bad", "good")}
+    find = Cycle.due
+
+    def due(cycle: Cycle, watch: Watch, now: datetime) -> list[Window]:
+        if watch.model == "bad":
+            message = "nobody foresaw this"
+            raise LookupError(message)
+        return find(cycle, watch, now)
+
+    monkeypatch.setattr(Cycle, "due", due)
+    with small(tmp_path, models=models) as world:
+        with pytest.raises(LookupError, match="nobody foresaw this"):
+            world.pass_day()
+
+        assert ["good"] == [run.model for run in world.app.store.latest_runs()]

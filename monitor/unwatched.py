@@ -1,0 +1,83 @@
+"""What is watched no longer: open incidents that no window will speak about again.
+
+Whoever takes a column, a check or a monitor out of the config has ended what was known
+of it. Left open, such an incident would fire, mute others and hold retraining back for
+ever. A model that is not in this config is left alone: another config may watch it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from checks.verdict import Family
+from monitor.config import Model
+from monitor.consequence import end
+from monitor.cycle import watched
+from monitor.evaluate import Watch
+from monitor.incident import NO_DATA, Cause, Incident, Key
+from monitor.parts import Parts
+from monitor.reevaluate import watch_of
+from monitor.window import Window
+
+log = structlog.get_logger(__name__)
+
+
+def close(parts: Parts, now: datetime) -> list[Incident]:
+    """Close the open incidents about what is watched no longer, and return them.
+
+    Each monitor's commit together, with the notices to those who heard of them.
+    """
+    closed: list[Incident] = []
+    for name, model in parts.config.models.items():
+        found = parts.store.open_incidents(name)
+        known = set(_keys(name, model)) if found else set()
+        gone = [i for i in found if replace(i.key, segment=None) not in known]
+        for monitor in sorted({incident.key.monitor for incident in gone}):
+            ended = [i for i in gone if i.key.monitor == monitor]
+            _end(parts, name, monitor, ended, now)
+            closed += ended
+    return closed
+
+
+def _keys(name: str, model: Model) -> Iterator[Key]:
+    """Walk over all that an incident of a model can be about."""
+    watches = [
+        Watch(model=name, monitor=monitor, section=model, settings=settings)
+        for monitor, settings in model.monitors.items()
+    ]
+    if model.labels is not None:
+        watches.append(watch_of(name, model))
+    for watch in watches:
+        key = Key(
+            model=name, monitor=watch.monitor, family=Family.QUALITY, check=NO_DATA
+        )
+        yield key
+        for entry in watch.entries:
+            yield replace(key, column=entry.column)
+            yield replace(
+                key,
+                family=entry.check.family,
+                check=entry.check.name,
+                column=entry.column,
+            )
+
+
+def _end(
+    parts: Parts, name: str, monitor: str, gone: list[Incident], now: datetime
+) -> None:
+    """Close some incidents of one monitor, and tell who heard of them."""
+    settings = watched(parts.config.models[name]).get(monitor)
+    situation = parts.situation(
+        name,
+        monitor,
+        Window(now - (settings.every if settings else timedelta(days=1)), now),
+        version=parts.store.current_version(name),
+        reference_id=None,
+        # Whom a monitor told that is gone itself stands in the outbox alone.
+        actions=settings.actions if settings else tuple(parts.actions),
+    )
+    outcome = end(situation, gone, Cause.NO_LONGER_WATCHED, now=now)
+    parts.store.decide(outcome.consequences)
+    log.info("no_longer_watched", model=name, monitor=monitor, incidents=len(gone))

@@ -91,15 +91,16 @@ class Group:
         Texts of the columns `encoded` may come as places in a dictionary.
         """
         name, start = None, 0
-        for column, piece in self._pieces(columns, encoded):
-            start = start if column == name else 0
-            name, rows = column, piece
-            if self._inside is not None:
-                rows = piece.filter(self._inside.slice(start, piece.num_rows))
-            start += piece.num_rows
-            field = self.schema.field(column)
-            path, given = str(self.file.path), self.file.given
-            yield column, conformed_column(rows, field, path, given, decode=False)
+        path, given = str(self.file.path), self.file.given
+        with reading(self.file.path):
+            for column, piece in self._pieces(columns, encoded):
+                start = start if column == name else 0
+                name, rows = column, piece
+                if self._inside is not None:
+                    rows = piece.filter(self._inside.slice(start, piece.num_rows))
+                start += piece.num_rows
+                field = self.schema.field(column)
+                yield column, conformed_column(rows, field, path, given, decode=False)
 
     def _pieces(
         self, columns: Sequence[str], encoded: Container[str]
@@ -141,13 +142,14 @@ class Group:
         if self.window is None or self.by is None:
             return None
         place = f"{self.file.path}: column {self.by!r}"
-        times = [
-            times_of(piece, self.by, self.file.given, place)
-            for _, piece in self._pieces([self.by], ())
-        ]
-        found = pa.chunked_array(
-            [inside(part, self.window, place) for part in times], pa.bool_()
-        ).combine_chunks()
+        with reading(self.file.path):
+            times = [
+                times_of(piece, self.by, self.file.given, place)
+                for _, piece in self._pieces([self.by], ())
+            ]
+            found = pa.chunked_array(
+                [inside(part, self.window, place) for part in times], pa.bool_()
+            ).combine_chunks()
         whole = found.null_count == 0 and found.true_count == len(found)
         return None if whole else found.fill_null(False)  # noqa: FBT003 - a value
 

@@ -220,6 +220,21 @@ def test_a_damaged_file_is_the_same_error_either_way(
     assert told[0] == told[1]
 
 
+def test_a_folder_whose_value_is_no_number_is_the_same_error_either_way(
+    tmp_path: Path,
+) -> None:
+    write(table(1), tmp_path / "whole.parquet")
+    write(table(2).drop_columns(["size"]), tmp_path / "size=big" / "rows.parquet")
+    told = []
+
+    for rows in (source(tmp_path), Batches(source(tmp_path))):
+        with pytest.raises(SourceError) as error:
+            LocalEngine().count(rows, None, BINS, keep=KEEP, by="id")
+        told.append(str(error.value))
+
+    assert told[0] == told[1]
+
+
 def test_rows_without_a_time_cannot_be_cut_into_windows(tmp_path: Path) -> None:
     write(table(1), tmp_path / "rows.parquet")
     window = Window(START, START + HOUR)

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROW_GROUP = 1 << 17
+REFERENCE_ROWS = 1_000_000
+"""Rows that a reference has at most: it is looked at once, whatever comes after."""
 MOVED = ("float_00", "float_01", "int_00", "text_00", "score")
 
 
@@ -49,13 +51,14 @@ def table(rows: int, *, moved: bool, seed: int = 7) -> pa.Table:
 def write(folder: Path, rows: int) -> tuple[Path, Path]:
     """Write both files unless they are there, and return their paths."""
     paths = []
-    for name, moved in (("reference", False), ("current", True)):
-        path = folder / f"{name}_{rows}.parquet"
+    known = min(rows, REFERENCE_ROWS)
+    for name, moved, count in (("reference", False, known), ("current", True, rows)):
+        path = folder / f"{name}_{count}.parquet"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             writer: pq.ParquetWriter | None = None
-            for start in range(0, rows, 1_000_000):
-                part = table(min(1_000_000, rows - start), moved=moved, seed=start)
+            for start in range(0, count, 1_000_000):
+                part = table(min(1_000_000, count - start), moved=moved, seed=start)
                 writer = writer or pq.ParquetWriter(path, part.schema)
                 writer.write_table(part, row_group_size=ROW_GROUP)
             if writer is not None:

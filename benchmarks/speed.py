@@ -1,4 +1,4 @@
-"""Files to verdicts: `driftd check` beside a plain scan, and beside evidently.
+"""Files to verdicts: `driftd check` beside a plain scan, warm, and beside evidently.
 
     python benchmarks/speed.py [--rows 100000 1000000] [--peers] [--folder DIR]
 
@@ -58,8 +58,8 @@ def compare(folder: Path, rows: int, *, peers: bool) -> None:
     # In a process of its own: what starts from this one begins with its memory.
     script = Path(__file__).parent / "data.py"
     made = [sys.executable, str(script), str(folder), str(rows)]
-    told = subprocess.run(made, check=True, capture_output=True, text=True).stdout
-    reference, current = (Path(line) for line in told.split("\n")[:2])
+    told = subprocess.run(made, check=True, capture_output=True, text=True)
+    reference, current = (Path(line) for line in told.stdout.split("\n")[:2])
     env = {**os.environ, "XDG_CACHE_HOME": str(folder), "DO_NOT_TRACK": "1"}
     config = folder / f"driftd_{rows}.yaml"
     driftd = [sys.executable, "-m", "monitor.cli"]
@@ -88,6 +88,12 @@ def compare(folder: Path, rows: int, *, peers: bool) -> None:
     )
     ratio = wall / scan
     print(f"| {rows:,} | driftd check | {wall:.2f} | {ratio:.1f} | {memory:.0f} |")
+    warm = [sys.executable, str(script.with_name("warm.py")), config, current]
+    told = subprocess.run(warm, check=True, env=env, capture_output=True, text=True)
+    wall, judging = (float(word) for word in told.stdout.split())
+    ratio = wall / scan
+    print(f"| {rows:,} | driftd, a window while it runs | {wall:.2f} | {ratio:.1f} | |")
+    print(f"| {rows:,} | two profiles to verdicts | {judging:.3f} | | |")
     if peers:
         command = [sys.executable, "-c", EVIDENTLY, str(reference), str(current)]
         wall, memory = median(command, env, 1)

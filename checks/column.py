@@ -129,7 +129,8 @@ def _finite(ordered: Floats) -> tuple[Floats, int, int]:
     first = int(np.searchsorted(ordered, -np.inf, "right"))
     infinite, last = np.searchsorted(ordered, [np.inf, np.nan]).tolist()
     finite = ordered[first:infinite]
-    finite += 0.0  # a negative zero is a zero
+    zeros = np.searchsorted(finite, 0.0), np.searchsorted(finite, 0.0, "right")
+    finite[slice(*zeros)] = 0.0  # of which some may have been negative
     return finite, len(ordered) - last, first + last - infinite
 
 

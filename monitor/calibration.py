@@ -224,6 +224,10 @@ def _foot(found: Calibration) -> Iterator[str]:
         f"Caught: in {percent(POWER)} of the windows both keys turn. Delay: windows "
         "until it fires, on average, at that shift."
     )
+    yield (
+        "All this is for days that vary as the design effect of the reference says; "
+        "levels or seasons of whole days bring more false alarms."
+    )
     causes: dict[str, list[str]] = {}
     for check, column, cause in found.silent:
         causes.setdefault(cause, []).append(f"{check} of {visible(column)}")

@@ -15,44 +15,6 @@ def test_it_is_scikit_learns(rows: Classified) -> None:
     )
 
 
-def test_a_worse_model_is_certainly_worse(
-    good: BinaryOutcomes, bad: BinaryOutcomes
-) -> None:
-    found = recall(good, bad)
-
-    assert found.at_reference == measure(good).value
-    assert found.at_current == measure(bad).value
-    assert found.low < found.value < found.high
-    assert found.low > 0.0
-    assert found.p_value is not None
-    assert found.p_value < 1e-6
-
-
-def test_a_better_model_is_no_finding(
-    good: BinaryOutcomes, bad: BinaryOutcomes
-) -> None:
-    found = recall(bad, good)
-
-    assert found.value < 0.0
-    assert found.p_value is not None
-    assert found.p_value > 0.9
-
-
-def test_the_detail_has_the_windows_own_interval(good: BinaryOutcomes) -> None:
-    found = recall(good, good)
-
-    assert "on 2,000 labelled of 2,000 rows" == found.detail
-
-
-def test_too_few_labels_are_unmeasurable(
-    good: BinaryOutcomes, few: BinaryOutcomes
-) -> None:
-    with pytest.raises(Unmeasurable, match="the window has 29 labelled rows"):
-        recall(good, few)
-    with pytest.raises(Unmeasurable, match="the reference has 29 labelled rows"):
-        recall(few, good)
-
-
 def test_without_a_positive_it_is_unmeasurable(
     good: BinaryOutcomes, one_class: BinaryOutcomes
 ) -> None:

@@ -28,44 +28,6 @@ def test_it_is_scikit_learns_where_bins_lose_nothing(rows: Classified) -> None:
     assert found.value == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_worse_model_is_certainly_worse(
-    good: BinaryOutcomes, bad: BinaryOutcomes
-) -> None:
-    found = roc_auc(good, bad)
-
-    assert found.at_reference == measure(good).value
-    assert found.at_current == measure(bad).value
-    assert found.low < found.value < found.high
-    assert found.low > 0.0
-    assert found.p_value is not None
-    assert found.p_value < 1e-6
-
-
-def test_a_better_model_is_no_finding(
-    good: BinaryOutcomes, bad: BinaryOutcomes
-) -> None:
-    found = roc_auc(bad, good)
-
-    assert found.value < 0.0
-    assert found.p_value is not None
-    assert found.p_value > 0.9
-
-
-def test_the_detail_has_the_windows_own_interval(good: BinaryOutcomes) -> None:
-    found = roc_auc(good, good)
-
-    assert "on 2,000 labelled of 2,000 rows" == found.detail
-
-
-def test_too_few_labels_are_unmeasurable(
-    good: BinaryOutcomes, few: BinaryOutcomes
-) -> None:
-    with pytest.raises(Unmeasurable, match="the window has 29 labelled rows"):
-        roc_auc(good, few)
-    with pytest.raises(Unmeasurable, match="the reference has 29 labelled rows"):
-        roc_auc(few, good)
-
-
 def test_one_class_alone_is_unmeasurable(
     good: BinaryOutcomes, one_class: BinaryOutcomes
 ) -> None:

@@ -87,8 +87,9 @@ def test_two_of_three_windows_take_longer_and_are_said_in_words(
 
 
 def test_columns_that_can_never_fire_come_with_the_window_that_would_do(
-    tmp_path: Path, capsys: Captured
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     path = config(tmp_path)
     mute = calibrated(capsys, path, "--rows", "50")["checks"]
 

@@ -12,6 +12,7 @@ from monitor.comparison import build_baseline
 from monitor.config import Config, Model, Plugin
 from monitor.consequence import Listener, Situation, Trainer
 from monitor.engines.base import Engine, Rows
+from monitor.errors import SourceError
 from monitor.evaluate import Feeds, Watch
 from monitor.notice import Routing
 from monitor.retraining import RetrainPolicy
@@ -124,8 +125,7 @@ class Baselines:
         """Read the baseline that is frozen in the store, or build and freeze it."""
         kept = self._store.reference_for(watch.model, version, label(watch))
         if kept is None:
-            rows = self._open(watch.section.reference, None, version)
-            built = build_baseline(rows, watch.section, watch.settings.window)
+            built = self._built(watch, version)
             kept = self._store.save_reference(
                 StoredReference(
                     id=built.id,
@@ -138,6 +138,18 @@ class Baselines:
                 )
             )
         return Baseline.from_bytes(kept.content)
+
+    def _built(self, watch: Watch, version: str) -> Baseline:
+        """Build a baseline; what stands in the way is never taken for permanent.
+
+        Deployment may write the new version a moment before its reference.
+        """
+        try:
+            rows = self._open(watch.section.reference, None, version)
+            return build_baseline(rows, watch.section, watch.settings.window)
+        except SourceError as error:
+            msg = f"the reference of version {version}: {error}"
+            raise SourceError(msg, permanent=False) from error
 
 
 def label(watch: Watch) -> str:

@@ -226,6 +226,36 @@ def test_a_new_version_rotates_the_reference_and_closes_what_was_about_the_old(
         assert set() == failing(turn(events))
 
 
+def test_a_reference_that_comes_after_its_version_is_waited_for(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        (tmp_path / "version.txt").write_text("2")
+        early = [event for event in world.pass_day() if isinstance(event, Turn)]
+        days = [START + k * DAY for k in range(30)]
+        write(
+            tmp_path / "reference-2.parquet",
+            pa.concat_tables(rows(day, seed=2) for day in days),
+        )
+        found = turn(world.app.round())
+
+        assert [] == early
+        assert START + DAY == found.window.start
+        assert found.assessment is not None
+        assert "2" == found.assessment.version
+
+
+def test_a_reference_that_never_comes_is_unknown_with_its_cause(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        world.pass_day()
+        (tmp_path / "version.txt").write_text("2")
+        world.pass_day()
+        found = [event for event in world.pass_day() if isinstance(event, Turn)]
+
+        assert START + DAY == found[0].window.start
+        assert "the reference of version 2: " in str(found[0].cause)
+        assert "there is no such file" in str(found[0].cause)
+
+
 @pytest.mark.parametrize("reference", [{"trailing": "3d"}, {"same_weekday": 2}])
 def test_a_trailing_reference_gets_used_to_a_new_level(
     tmp_path: Path, reference: dict[str, Any]
@@ -361,15 +391,16 @@ def test_a_reference_that_is_missing_from_the_first_day_is_told_until_it_comes(
 ) -> None:
     with small(tmp_path) as world:
         (tmp_path / "version.txt").write_text("2")
-        world.pass_day()
-        told = [turn(world.pass_day()) for _ in range(4)]
+        told = [e for _ in range(6) for e in world.pass_day() if isinstance(e, Turn)]
         silent = [i.key.check for i in world.app.store.open_incidents()]
         write(tmp_path / "reference-2.parquet", rows(START - DAY, 9_000))
-        found = turn(world.pass_day())
+        found = [e for e in world.pass_day() if isinstance(e, Turn)]
 
+        assert len(told) > 3
         assert all("reference-2.parquet" in str(one.cause) for one in told)
         assert ["no_data"] == silent
-        assert found.cause is None
+        assert {None} == {one.cause for one in found}
+        assert told[-1].window.end == found[0].window.start
         assert [] == world.app.store.open_incidents()
 
 

@@ -30,10 +30,6 @@ class Window:
         """How long the window is."""
         return self.end - self.start
 
-    def contains(self, moment: datetime) -> bool:
-        """Tell whether a moment lies in the window; the end does not."""
-        return self.start <= moment < self.end
-
     def __str__(self) -> str:
         """Write both ends in RFC 3339, an ISO 8601 interval."""
         return f"{rfc3339(self.start)}/{rfc3339(self.end)}"

@@ -50,7 +50,10 @@ class Check:
 
     `threshold` is the default practical threshold on the statistic's value: what lies
     above it matters to a user. `default` says that the check belongs to the standard
-    suite, for the kinds in `default_kinds` (a column check) or for all.
+    suite, for the kinds in `default_kinds` (a column check) or for all. `instead_of`
+    names checks of the standard suite whose place it takes, where a user asks for it.
+    A check on the whole table is planned only where some column has a role that it
+    `needs`.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Check:
     tasks: frozenset[Task]
     default: bool
     options: Mapping[str, inspect.Parameter]
+    instead_of: frozenset[str]
+    needs: frozenset[Role]
 
     @property
     def summary(self) -> str:
@@ -111,6 +116,8 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
     default: bool | Iterable[Kind] = False,
     roles: Iterable[Role] = (Role.FEATURE, Role.PREDICTION, Role.SCORE, Role.SEGMENT),
     tasks: Iterable[Task] = (),
+    instead_of: Iterable[str] = (),
+    needs: Iterable[Role] = (),
 ) -> Callable[[Measure], Measure]:
     """Register a function as a check; the function itself is returned unchanged.
 
@@ -139,6 +146,8 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
             options={
                 key: p for key, p in parameters.items() if p.kind is p.KEYWORD_ONLY
             },
+            instead_of=frozenset(instead_of),
+            needs=frozenset(needs),
         )
         return measure
 

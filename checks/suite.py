@@ -104,13 +104,22 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
     for name, wish in {**chosen, **wishes.named}.items():
         check = get(name)
         check.validate(wish.options)
+        if check.needs and not any(schema.first(role) for role in check.needs):
+            continue
         if check.subject is Subject.PAIRS and not pairs:
             continue
         if check.subject is Subject.OUTCOMES and not (outcomes and task in check.tasks):
             continue
         columns = _columns(check, schema, wish, standard=name in chosen)
         entries.extend(_entry(check, wish, column, min_rows) for column in columns)
-    return tuple(entries)
+    # A check whose columns a user lists is made on all of these, whatever else is.
+    listed = {name for name, wish in wishes.named.items() if wish.columns is not None}
+    taken = {
+        (other, entry.column)
+        for entry in entries
+        for other in entry.check.instead_of - listed
+    }
+    return tuple(e for e in entries if (e.check.name, e.column) not in taken)
 
 
 def _columns(

@@ -19,6 +19,7 @@ NAMES = {
 """Checks whose plain name is not their own with spaces."""
 
 SHARES = {
+    "constant": "rows that hold one and the same value",
     "mismatch": "values that differ from the recomputed ones",
     "missing": "missing values",
     "out_of_range": "values outside the reference's range",

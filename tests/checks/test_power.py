@@ -202,10 +202,10 @@ def test_the_level_is_shared_by_the_checks_that_have_a_p_value() -> None:
     entries = plan(KNOWN.bins.schema, Task.NONE)
     family = family_of(entries, KNOWN)
 
-    # Three a numeric column, three a categorical one; no volume without stretches.
-    assert family == 12
-    assert level_of(0.012, family, Correction.HOLM) == pytest.approx(0.001)
-    assert level_of(0.012, family, Correction.NONE) == 0.012
+    # Four a numeric column, four a categorical one; no volume without stretches.
+    assert family == 16
+    assert level_of(0.016, family, Correction.HOLM) == pytest.approx(0.001)
+    assert level_of(0.016, family, Correction.NONE) == 0.016
 
 
 def test_two_failures_of_three_come_later_than_one() -> None:

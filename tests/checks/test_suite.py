@@ -56,9 +56,11 @@ def test_the_standard_suite_fits_the_kinds_and_leaves_ids_and_labels_alone() -> 
         ("wasserstein", "x"),
         ("out_of_range", "x"),
         ("missing", "x"),
+        ("constant", "x"),
         ("jensen_shannon", "c"),
         ("unseen_category", "c"),
         ("missing", "c"),
+        ("constant", "c"),
         ("schema_change", None),
         ("volume", None),
     } == set(judged(day()))

@@ -12,9 +12,25 @@ from checks.schema import Kind
 
 COLUMN_CHECKS = [c for c in registry.every() if c.subject is Subject.COLUMN]
 
+STUCK = 3.0
+"""The shift from which on a column stands still."""
+
+
+def stuck(shift: float, n: int) -> tuple[ColumnProfile, ...]:
+    """Return a reference and a current profile that stands still if it moved far."""
+    x = np.random.default_rng(42).normal(size=4_000)
+    values = np.resize([7.0] if shift >= STUCK else x, n)
+    return column(x, like=x), column(values, like=x)
+
+
+EVENTS = {"constant": stuck}
+"""Checks that look for one event, which a mere shift is not."""
+
 
 def draw(check: Check, shift: float, n: int = 4_000) -> tuple[ColumnProfile, ...]:
     """Return a reference and a current profile that moved by `shift`."""
+    if check.name in EVENTS:
+        return EVENTS[check.name](shift, n)
     rng = np.random.default_rng(42)
     if Kind.NUMERIC in check.kinds:
         x = rng.normal(size=4_000)

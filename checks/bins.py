@@ -68,9 +68,13 @@ class NumericBins:
 
         Raises Unmeasurable when their squares would leave the range of float64.
         """
-        if len(values) == 0:
+        return cls.fit_sorted(np.sort(values))
+
+    @classmethod
+    def fit_sorted(cls, ordered: Floats) -> "NumericBins":
+        """Fit edges on finite values that are sorted; raises Unmeasurable as `fit`."""
+        if len(ordered) == 0:
             return cls(edges=np.empty(0), std=0.0)
-        ordered = np.sort(values)
         largest = max(-float(ordered[0]), float(ordered[-1]))
         span = float(ordered[-1]) / 2 - float(ordered[0]) / 2
         if largest > 1 / TINIEST or 0 < span < TINIEST:

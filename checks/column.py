@@ -86,12 +86,29 @@ class NumericProfile:
         Raises Unmeasurable when it holds no numbers.
         """
         values, nulls = numbers(array, column.kind)
-        ordered, nans, infinities = _finite(np.sort(values))
+        ordered, nans, infinities = finite(np.sort(values))
+        return cls.of_sorted(
+            column, bins, ordered, nulls=nulls, nans=nans, infinities=infinities
+        )
+
+    @classmethod
+    def of_sorted(  # noqa: PLR0913 - each is one count of rows without a value
+        cls,
+        column: Column,
+        bins: NumericBins,
+        ordered: Floats,
+        *,
+        nulls: int = 0,
+        nans: int = 0,
+        infinities: int = 0,
+        design_effect: float = 1.0,
+    ) -> Self:
+        """Count finite values that are sorted, beside so many that are missing."""
         counts, sums, saturated = _tally(ordered, bins)
         return cls(
             column=column,
             bins=bins,
-            rows=len(array),
+            rows=len(ordered) + nulls + nans + infinities,
             nulls=nulls,
             nans=nans,
             infinities=infinities,
@@ -100,6 +117,7 @@ class NumericProfile:
             saturated=saturated,
             minimum=float(ordered[0]) if len(ordered) else None,
             maximum=float(ordered[-1]) if len(ordered) else None,
+            design_effect=design_effect,
         )
 
     def merge(self, other: Self) -> Self:
@@ -124,7 +142,7 @@ def _extreme(
     return choose((v for v in values if v is not None), default=None)
 
 
-def _finite(ordered: Floats) -> tuple[Floats, int, int]:
+def finite(ordered: Floats) -> tuple[Floats, int, int]:
     """Cut sorted values down to the finite ones; also count NaNs and infinities."""
     first = int(np.searchsorted(ordered, -np.inf, "right"))
     infinite, last = np.searchsorted(ordered, [np.inf, np.nan]).tolist()

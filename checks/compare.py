@@ -9,6 +9,7 @@ from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.errors import OptionError, Unmeasurable
 from checks.interval import chi_square_tail
+from checks.rows import Values
 from checks.shares import MIN_EXPECTED
 
 GROUPS = 10
@@ -19,7 +20,9 @@ MAX_LEVEL_GROUPS = 50
 """Levels of a categorical column that are compared one by one; the rest are pooled."""
 
 
-def measurable(reference: ColumnProfile, current: ColumnProfile) -> None:
+def measurable(
+    reference: ColumnProfile | Values, current: ColumnProfile | Values
+) -> None:
     """Raise Unmeasurable, with the cause, unless both sides hold values."""
     if reference.n == 0:
         cause = "the reference has no values in this column"

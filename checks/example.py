@@ -9,6 +9,7 @@ from checks.bins import LevelBins, NumericBins
 from checks.column import LevelProfile, NumericProfile, level_counts
 from checks.profile import Bins, Profile
 from checks.reference import Reference
+from checks.rows import Values
 from checks.schema import Column, Kind, Schema
 from checks.values import numbers
 
@@ -34,6 +35,12 @@ def levels(counts: Mapping[str, int], like: LevelProfile | None = None) -> Level
     array = pa.chunked_array([pa.array(rows, pa.string())])
     bins = LevelBins.fit(level_counts(array)) if like is None else like.bins
     return LevelProfile.of(named, bins, array)
+
+
+def gathered(rows: Iterable[Any], kind: Kind = Kind.NUMERIC) -> Values:
+    """Gather the raw values of one column."""
+    array = pa.chunked_array([pa.array(list(rows))])
+    return Values.of(Column(name="x", kind=kind), array)
 
 
 def reference(

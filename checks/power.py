@@ -105,7 +105,7 @@ def family_of(entries: Iterable[Entry], reference: Reference) -> int:
     return sum(
         timed if entry.check.name == "volume" else entry.check.name != "schema_change"
         for entry in entries
-        if entry.check.subject is not Subject.COLUMN
+        if entry.check.subject not in (Subject.COLUMN, Subject.VALUES)
         or reference.column(entry.column or "") is not None
     )
 

@@ -28,6 +28,8 @@ class Subject(StrEnum):
 
     COLUMN = "column"
     """Two ColumnProfiles of one column."""
+    VALUES = "values"
+    """Two Values: the rows of one column themselves, read again for it."""
     TABLE = "table"
     """The Reference and a window's Profile, as wholes."""
     PAIRS = "pairs"

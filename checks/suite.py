@@ -4,11 +4,13 @@ One check that cannot measure, or that raises, is UNKNOWN with its cause and tak
 other verdict with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from checks.column import ColumnProfile
 from checks.correction import Correction, adjust
 from checks.errors import ChecksError, Unmeasurable
 from checks.outcomes import Outcomes
@@ -16,6 +18,7 @@ from checks.pairs import Pairs
 from checks.profile import Profile
 from checks.reference import Reference
 from checks.registry import Check, Subject, Task, every, get
+from checks.rows import Values
 from checks.schema import Role, Schema
 from checks.statistic import Statistic
 from checks.threshold import Threshold, judge
@@ -36,6 +39,10 @@ class Entry:
     min_rows: int = 1
 
 
+Walk = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""How independent work is walked over: `map`, or that of an executor with threads."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What is known of one window.
@@ -44,6 +51,9 @@ class Evidence:
     means that nothing could be joined. The outcomes are None where no labels are
     configured. Each `*_cause` says in that case, or where reading failed, why.
     `outcome_effects` are the design effects of the metrics, by check.
+
+    `values` reads one column's rows of the reference and of the window, and raises
+    Unmeasurable where they cannot be had; `walk` may do so side by side.
     """
 
     profile: Profile
@@ -53,6 +63,9 @@ class Evidence:
     outcomes: Outcomes | None = None
     outcome_effects: Mapping[str, float] = field(default_factory=dict)
     outcomes_cause: str = "no labels have come yet"
+    values: Callable[[str], tuple[Values, Values]] | None = None
+    values_cause: str = "the rows themselves are not at hand"
+    walk: Walk = map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +181,7 @@ def evaluate(
     verdict for each entry, in order.
     """
     entries = tuple(entries)
-    measured = [_measure(entry, reference, evidence) for entry in entries]
+    measured = _measured(entries, reference, evidence)
     p_values = [
         found.p_value
         for found in measured
@@ -211,6 +224,27 @@ def _unknown(entry: Entry, cause: str) -> Verdict:
     )
 
 
+def _measured(
+    entries: Sequence[Entry], reference: Reference, evidence: Evidence
+) -> list[Statistic | str]:
+    """Make every check; the rows of a column are read once for all checks of them."""
+    together: dict[object, list[int]] = {}
+    for place, entry in enumerate(entries):
+        raw = entry.check.subject is Subject.VALUES
+        together.setdefault(entry.column if raw else (), []).append(place)
+
+    def made(places: Sequence[int]) -> list[Statistic | str]:
+        values = evidence.values
+        once = replace(evidence, values=values and functools.cache(values))
+        return [_measure(entries[place], reference, once) for place in places]
+
+    found: dict[int, Statistic | str] = {}
+    groups = list(together.values())
+    for places, told in zip(groups, evidence.walk(made, groups), strict=True):
+        found.update(zip(places, told, strict=True))
+    return [found[place] for place in range(len(entries))]
+
+
 def _measure(entry: Entry, reference: Reference, evidence: Evidence) -> Statistic | str:
     """Return what a check measured, or the cause why it could not."""
     try:
@@ -232,7 +266,9 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
     measure, options = entry.check.measure, entry.options
     match entry.check.subject:
         case Subject.COLUMN:
-            return _column(entry, reference, evidence.profile)
+            return measure(*_column(entry, reference, evidence.profile), **options)
+        case Subject.VALUES:
+            return measure(*_values(entry, reference, evidence), **options)
         case Subject.TABLE:
             return measure(reference, evidence.profile, **options)
         case Subject.PAIRS:
@@ -247,7 +283,10 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
             return found.widened(evidence.outcome_effects.get(entry.check.name, 1.0))
 
 
-def _column(entry: Entry, reference: Reference, profile: Profile) -> Statistic:
+def _column(
+    entry: Entry, reference: Reference, profile: Profile
+) -> tuple[ColumnProfile, ColumnProfile]:
+    """Return a column's two profiles; raises Unmeasurable where there is none."""
     name = entry.column or ""
     if profile.rows == 0:
         cause = "the window has no rows"
@@ -262,4 +301,19 @@ def _column(entry: Entry, reference: Reference, profile: Profile) -> Statistic:
     if current is None:
         cause = profile.unreadable.get(name, f"the window has no column {name!r}")
         raise Unmeasurable(cause)
-    return entry.check.measure(known, reference.corrected(current), **entry.options)
+    return known, reference.corrected(current)
+
+
+def _values(
+    entry: Entry, reference: Reference, evidence: Evidence
+) -> tuple[Values, Values]:
+    """Return a column's rows on both sides; raises Unmeasurable where they are not."""
+    profiles = _column(entry, reference, evidence.profile)
+    if evidence.values is None:
+        raise Unmeasurable(evidence.values_cause)
+    rows = evidence.values(entry.column or "")
+    known, current = (
+        side.corrected(profile.design_effect)
+        for side, profile in zip(rows, profiles, strict=True)
+    )
+    return known, current

@@ -135,7 +135,7 @@ def calibrate(
     found: list[Reach] = []
     silent: list[tuple[str, str, str]] = []
     for entry in entries:
-        if entry.check.subject is not Subject.COLUMN:
+        if entry.check.subject not in (Subject.COLUMN, Subject.VALUES):
             continue
         seen = _reach(entry, reference, rows, level)
         if isinstance(seen, Reach):

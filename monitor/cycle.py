@@ -213,8 +213,8 @@ class Cycle:
 
     def _earlier(
         self, watch: Watch, window: Window, baseline: Baseline
-    ) -> list[Profile] | None:
-        """Return the stored profiles of a trailing reference; None for training."""
+    ) -> list[tuple[Window, Profile]] | None:
+        """Return the windows of a trailing reference, counted; None for training."""
         if watch.settings.reference.training:
             return None
         found = []
@@ -222,9 +222,9 @@ class Cycle:
             kept = self._parts.store.profiles_between(
                 watch.model, watch.monitor, span.start, span.end
             )
-            for _, content in apart(kept):
+            for past, content in apart(kept):
                 try:
-                    found.append(baseline.reference.bins.read(content))
+                    found.append((past, baseline.reference.bins.read(content)))
                 except ProfileError:
                     continue  # counted in the bins of another reference
         return found

@@ -4,8 +4,10 @@ Reading is the only effect here. Everything that follows from the verdicts (inci
 notices, the store) is decided elsewhere, on the Assessment that this returns.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +28,13 @@ from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine, Rows
 from monitor.errors import SourceError
 from monitor.labels import LabelJoin, join_outcomes, join_pairs
+from monitor.raw import (
+    CHANGED_PAST,
+    CHANGED_REFERENCE,
+    CHANGED_WINDOW,
+    RawRows,
+    Side,
+)
 from monitor.window import Window, rfc3339
 
 
@@ -77,9 +86,14 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feeds:
-    """The opened sources of a model; None where none is configured."""
+    """The opened sources of a model; None where none is configured.
+
+    `history` is where earlier windows were read, None for the predictions themselves.
+    """
 
     predictions: Rows
+    reference: Rows | None = None
+    history: Rows | None = None
     labels: Rows | None = None
     recomputed: Rows | None = None
 
@@ -182,15 +196,16 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     baseline: Baseline,
     feeds: Feeds,
     engine: Engine,
-    earlier: Iterable[Profile] | None,
+    earlier: Iterable[tuple[Window, Profile]] | None,
     as_of: datetime,
 ) -> Assessment:
     """Evaluate one window; None stands for all rows there are.
 
-    `earlier` holds the stored profiles that a trailing reference is made of, None where
-    the reference is the training data. Labels known after `as_of` are not looked at.
-    Raises SourceError when the predictions cannot be read; recomputed features and
-    labels that cannot be are UNKNOWN with the cause, and take nothing else along.
+    `earlier` holds the windows that a trailing reference is made of, with their stored
+    profiles; None where the reference is the training data. Labels known after `as_of`
+    are not looked at. Raises SourceError when the predictions cannot be read;
+    recomputed features and labels that cannot be are UNKNOWN with the cause, and take
+    nothing else along.
     """
     section = watch.section
     counted = engine.count(
@@ -212,14 +227,9 @@ def assess(  # noqa: PLR0913 - all that one window depends on
             else {}
         ),
     )
-    reference, notes = _compared_with(baseline.reference, earlier)
-    verdicts = evaluate(
-        entries,
-        reference,
-        evidence,
-        alpha=watch.alpha,
-        correction=Correction(watch.settings.correction),
-    )
+    reference, past, notes = _compared_with(baseline.reference, earlier)
+    raw = _raw(window, feeds, reference, past, counted.profile)
+    verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))
     return Assessment(
         watch=watch,
         version=version,
@@ -232,6 +242,21 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         outcomes=evidence.outcomes,
         notes=(*notes, *_too_small(watch, entries, verdicts, reference, counted)),
     )
+
+
+def _judged(
+    watch: Watch, entries: Sequence[Entry], reference: Reference, evidence: Evidence
+) -> list[Verdict]:
+    """Make the checks and judge them; columns are read again side by side."""
+    raw = any(entry.check.subject is Subject.VALUES for entry in entries)
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        return evaluate(
+            entries,
+            reference,
+            replace(evidence, walk=pool.map) if raw else evidence,
+            alpha=watch.alpha,
+            correction=Correction(watch.settings.correction),
+        )
 
 
 def _too_small(
@@ -260,15 +285,38 @@ def _too_small(
 
 
 def _compared_with(
-    training: Reference, earlier: Iterable[Profile] | None
-) -> tuple[Reference, tuple[str, ...]]:
-    """Return the reference that earlier windows make, or the training data's."""
+    training: Reference, earlier: Iterable[tuple[Window, Profile]] | None
+) -> tuple[Reference, tuple[Window, ...], tuple[str, ...]]:
+    """Return the reference that earlier windows make, or the training data's.
+
+    Also returns these windows, and what is to be told.
+    """
     if earlier is None:
-        return training, ()
-    past = [profile for profile in earlier if profile.bins_id == training.bins.id]
+        return training, (), ()
+    past = [(w, p) for w, p in earlier if p.bins_id == training.bins.id]
     if not past:
-        return training, ("no earlier windows yet: compared with the training data",)
-    return training.against(merge_all(past)), ()
+        told = "no earlier windows yet: compared with the training data"
+        return training, (), (told,)
+    found = training.against(merge_all(profile for _, profile in past))
+    return found, tuple(window for window, _ in past), ()
+
+
+def _raw(
+    window: Window | None,
+    feeds: Feeds,
+    reference: Reference,
+    past: Sequence[Window],
+    current: Profile,
+) -> RawRows:
+    """Give a way to the rows of both sides, column by column; nothing is read yet."""
+    known: Side | None = None
+    if past:
+        rows = feeds.history or feeds.predictions
+        known = Side(rows, past, reference.profile, CHANGED_PAST)
+    elif feeds.reference is not None:
+        known = Side(feeds.reference, (None,), reference.profile, CHANGED_REFERENCE)
+    served = Side(feeds.predictions, (window,), current, CHANGED_WINDOW)
+    return RawRows(reference.bins.schema, known, served)
 
 
 def _pairs(watch: Watch, window: Window | None, feeds: Feeds) -> dict[str, Any]:

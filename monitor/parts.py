@@ -54,6 +54,7 @@ class Parts:
         labels, recomputed = model.labels, model.recomputed
         return Feeds(
             predictions=opened(model.source, moment, version),
+            reference=opened(model.reference, None, version),
             labels=opened(labels.source, labels.timestamp, version) if labels else None,
             recomputed=opened(recomputed.source, moment, version)
             if recomputed

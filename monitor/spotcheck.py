@@ -119,7 +119,7 @@ def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessm
         window,
         version=version,
         baseline=baseline,
-        feeds=_feeds(section, version, predictions),
+        feeds=replace(_feeds(section, version, predictions), history=served),
         engine=LocalEngine(),
         earlier=_earlier(watch, window, baseline, served),
         as_of=now,
@@ -223,6 +223,7 @@ def _feeds(section: Model, version: str, predictions: Rows) -> Feeds:
     moment = section.time_column
     return Feeds(
         predictions=predictions,
+        reference=open_source(section.reference, timestamp=None, version=version),
         labels=open_source(labels.source, timestamp=labels.timestamp, version=version)
         if labels
         else None,
@@ -234,7 +235,7 @@ def _feeds(section: Model, version: str, predictions: Rows) -> Feeds:
 
 def _earlier(
     watch: Watch, window: Window | None, baseline: Baseline, rows: Rows
-) -> list[Profile] | None:
+) -> list[tuple[Window, Profile]] | None:
     """Count the stretches that the window is compared with, from the source itself.
 
     None where that is the training data; none where they cannot be read.
@@ -252,5 +253,5 @@ def _earlier(
         except SourceError:
             continue
         if counted.profile.rows:
-            found.append(counted.profile)
+            found.append((span, counted.profile))
     return found

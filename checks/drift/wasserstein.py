@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, NumericProfile
 from checks.compare import measurable
 from checks.ecdf import (
@@ -60,16 +61,15 @@ def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     std = scale_of(reference, current)
     both = distributions(reference, current)
     inner, hidden = _inner_area(reference, current, both)
-    tails, tail_hidden, tail_variance = _tail_area(reference, current)
-    null = _null(both)
-    spread = math.sqrt(_variance(both, reference, current) + tail_variance)
+    tails, tail_hidden = _tail_area(reference, current)
+    chance = Chance.of(reference, current, both)
     value = inner + tails
     hidden += tail_hidden + rounding(reference) + rounding(current)
     return Statistic(
         value=value / std,
-        low=max(0.0, value - hidden - null.bias - Z * spread) / std,
-        high=(value + hidden + Z * spread) / std,
-        p_value=min(1.0, gamma_tail(inner, null.mean, null.variance)),
+        low=max(0.0, value - hidden - chance.bias - Z * chance.spread) / std,
+        high=(value + hidden + Z * chance.spread) / std,
+        p_value=chance.p_value(inner),
         n_reference=reference.n,
         n_current=current.n,
         hidden=hidden / std,
@@ -108,21 +108,39 @@ def _inner_area(
 
 def _tail_area(
     reference: NumericProfile, current: NumericProfile
-) -> tuple[float, float, float]:
-    """Return area, hidden slack and variance of what lies beyond the edges."""
-    area = hidden = variance = 0.0
-    step = reference.bins.tail_step
-    for cell in (0, -1):
-        f = float(reference.sums[cell]) * step / reference.n
-        g = float(current.sums[cell]) * step / current.n
+) -> tuple[float, float]:
+    """Return area and hidden slack of what lies beyond the edges."""
+    area = hidden = 0.0
+    for f, g in _tails(reference, current):
         area += abs(f - g)
         hidden += 2 * min(f, g)
-        for part, profile in ((f, reference), (g, current)):
+    return area, hidden
+
+
+def _tails(
+    reference: NumericProfile, current: NumericProfile
+) -> list[tuple[float, float]]:
+    """Return how far, in the mean of all rows, values lie beyond either end."""
+    step = reference.bins.tail_step
+    return [
+        (
+            float(reference.sums[cell]) * step / reference.n,
+            float(current.sums[cell]) * step / current.n,
+        )
+        for cell in (0, -1)
+    ]
+
+
+def _tail_variance(reference: NumericProfile, current: NumericProfile) -> float:
+    """Return the variance of the area beyond the edges."""
+    variance = 0.0
+    for cell, parts in zip((0, -1), _tails(reference, current), strict=True):
+        for part, profile in zip(parts, (reference, current), strict=True):
             count = float(profile.counts[cell]) / profile.design_effect
             if count:
                 # Few far rows: the sum of k exponential distances varies by 2 / k.
                 variance += 2 * part * part / count
-    return area, hidden, variance
+    return variance
 
 
 def _variance(
@@ -146,35 +164,56 @@ def _variance(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Null:
-    """The area that two samples of one distribution show by chance."""
+class Chance:
+    """What chance does to the area between two distribution functions.
+
+    `spread` is the standard error of the area that is observed, `bias` what chance has
+    lifted it by; `mean` and `variance` are those of the area inside the edges that two
+    samples of one distribution show.
+    """
 
     mean: float
     variance: float
     bias: float
+    spread: float
+
+    @classmethod
+    def of(
+        cls, reference: NumericProfile, current: NumericProfile, both: Distributions
+    ) -> "Chance":
+        """Describe the area under the null, and the bias it has at the gaps observed.
+
+        At each point the gap of two samples is nearly normal with variance
+        H(1-H)(1/n + 1/m); the covariance of two absolute normal variables is known in
+        closed form (Nabeya, Annals of the Institute of Statistical Mathematics 3,
+        1951).
+        """
+        cuts = np.unique(np.linspace(0, len(both.edges) - 1, STRETCHES + 1).astype(int))
+        width = np.diff(both.edges)
+        pooled = (both.f[1:-1:2] + both.f[2::2] + both.g[1:-1:2] + both.g[2::2]) / 4
+        sd = np.sqrt(np.maximum(pooled * (1 - pooled), 0.0) * both.scale)
+        gap = (both.difference[1:-1:2] + both.difference[2::2]) / 2
+        mean = _added(sd * width, cuts)
+        level = _added(pooled * width, cuts)
+        level = level / np.maximum(np.diff(both.edges[cuts]), 1e-300)
+        level = np.minimum(np.clip(level, 1e-12, 1.0), 1 - 1e-12)
+        odds = np.sqrt(level / (1 - level))
+        correlation = np.minimum.outer(odds, odds) / np.maximum.outer(odds, odds)
+        shape = correlation * np.arcsin(correlation) + np.sqrt(1 - correlation**2) - 1
+        variance = _variance(both, reference, current)
+        variance += _tail_variance(reference, current)
+        return cls(
+            mean=float(mean.sum()) * math.sqrt(2 / math.pi),
+            variance=float(mean @ shape @ mean) * 2 / math.pi,
+            bias=float(folded_bias(gap, sd) @ width),
+            spread=math.sqrt(variance),
+        )
+
+    def p_value(self, inner: float) -> float:
+        """Return how often chance alone makes so large an area inside the edges."""
+        return min(1.0, gamma_tail(inner, self.mean, self.variance))
 
 
-def _null(both: Distributions) -> _Null:
-    """Describe the area under the null, and the bias it has at the gaps observed.
-
-    At each point the gap of two samples is nearly normal with variance H(1-H)(1/n +
-    1/m); the covariance of two absolute normal variables is known in closed form
-    (Nabeya, Annals of the Institute of Statistical Mathematics 3, 1951).
-    """
-    cuts = np.unique(np.linspace(0, len(both.edges) - 1, STRETCHES + 1).astype(int))
-    width = np.diff(both.edges)
-    pooled = (both.f[1:-1:2] + both.f[2::2] + both.g[1:-1:2] + both.g[2::2]) / 4
-    sd = np.sqrt(np.maximum(pooled * (1 - pooled), 0.0) * both.scale)
-    gap = (both.difference[1:-1:2] + both.difference[2::2]) / 2
-    mean = np.add.reduceat(sd * width, cuts[:-1]) if len(width) else np.zeros(1)
-    level = np.add.reduceat(pooled * width, cuts[:-1]) if len(width) else np.zeros(1)
-    level = np.clip(level / np.maximum(np.diff(both.edges[cuts]), 1e-300), 1e-12, 1.0)
-    level = np.minimum(level, 1 - 1e-12)
-    odds = np.sqrt(level / (1 - level))
-    correlation = np.minimum.outer(odds, odds) / np.maximum.outer(odds, odds)
-    shape = correlation * np.arcsin(correlation) + np.sqrt(1 - correlation**2) - 1
-    return _Null(
-        mean=float(mean.sum()) * math.sqrt(2 / math.pi),
-        variance=float(mean @ shape @ mean) * 2 / math.pi,
-        bias=float(folded_bias(gap, sd) @ width),
-    )
+def _added(parts: Floats, cuts: Ints) -> Floats:
+    """Add up parts between cuts; a single zero where there are none."""
+    return np.add.reduceat(parts, cuts[:-1]) if len(parts) else np.zeros(1)

@@ -1,4 +1,6 @@
-"""The law for checks: every registered column check is held to it."""
+"""The law for checks: every one that compares two sides of a column is held to it."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,11 +8,14 @@ import pytest
 from checks import registry
 from checks.column import ColumnProfile
 from checks.errors import OptionError, Unmeasurable
-from checks.example import column, levels
+from checks.example import column, gathered, levels
 from checks.registry import Check, Subject
+from checks.rows import Values
 from checks.schema import Kind
 
-COLUMN_CHECKS = [c for c in registry.every() if c.subject is Subject.COLUMN]
+COLUMN_CHECKS = [
+    c for c in registry.every() if c.subject in (Subject.COLUMN, Subject.VALUES)
+]
 
 STUCK = 3.0
 """The shift from which on a column stands still."""
@@ -27,23 +32,39 @@ EVENTS = {"constant": stuck}
 """Checks that look for one event, which a mere shift is not."""
 
 
-def draw(check: Check, shift: float, n: int = 4_000) -> tuple[ColumnProfile, ...]:
-    """Return a reference and a current profile that moved by `shift`."""
+def draw(
+    check: Check, shift: float, n: int = 4_000
+) -> tuple[ColumnProfile | Values, ...]:
+    """Return both sides of a column that moved by `shift`, as the check takes them."""
     if check.name in EVENTS:
         return EVENTS[check.name](shift, n)
+    raw = check.subject is Subject.VALUES
     rng = np.random.default_rng(42)
     if Kind.NUMERIC in check.kinds:
         x = rng.normal(size=4_000)
         y = rng.normal(size=n) + shift
         gone = rng.random(n) < shift / 10
         values = [None if g else float(v) for v, g in zip(y, gone, strict=True)]
+        if raw:
+            return gathered(x.tolist(), Kind.NUMERIC), gathered(values, Kind.NUMERIC)
         return column(x, like=x), column(values, like=x)
     share = min(0.9, shift / 4)
-    a = levels({"red": 3_000, "green": 1_000})
     moved = round(n * share)
     green = (n - moved) // 4
-    b = levels({"red": n - moved - green, "green": green, "new": moved}, like=a)
-    return a, b
+    before = {"red": 3_000, "green": 1_000}
+    after = {"red": n - moved - green, "green": green, "new": moved}
+    if raw:
+        rows = [[k for k in c for _ in range(c[k])] for c in (before, after)]
+        return tuple(gathered(side, Kind.CATEGORICAL) for side in rows)
+    a = levels(before)
+    return a, levels(after, like=a)
+
+
+def held(side: ColumnProfile | Values) -> Any:
+    """Return the array that a side of a comparison holds."""
+    if not isinstance(side, Values):
+        return side.counts
+    return side.numbers if side.column.kind.ordered else np.array([*side.levels])
 
 
 @pytest.fixture(params=COLUMN_CHECKS, ids=lambda c: c.name)
@@ -79,14 +100,14 @@ def test_its_interval_holds_its_value(check: Check) -> None:
 
 
 def test_it_is_deterministic_and_changes_nothing_it_is_given(check: Check) -> None:
-    reference, current = draw(check, 1.0)
-    before = (reference.counts.copy(), current.counts.copy())
+    sides = draw(check, 1.0)
+    before = [held(side).copy() for side in sides]
 
-    first = check.measure(reference, current)
+    first = check.measure(*sides)
 
-    assert first == check.measure(reference, current)
-    assert (before[0] == reference.counts).all()
-    assert (before[1] == current.counts).all()
+    assert first == check.measure(*sides)
+    for was, side in zip(before, sides, strict=True):
+        assert (was == held(side)).all()
 
 
 def test_it_says_unmeasurable_when_the_window_is_empty(check: Check) -> None:

@@ -1,11 +1,13 @@
 """All commands of `driftd`, put together."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import typer
 
+from monitor import processor
 from monitor.cli import shell
 from monitor.cli.calibrate import calibrate
 from monitor.cli.check import check
@@ -76,6 +78,7 @@ def driftd(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     shell.speak_plainly()
+    processor.prepare(os.environ)
     if arguments is None and sys.argv[1:2] == ["check"]:
         shell.leave_pandas_out()
     try:

@@ -5,8 +5,8 @@ commutative and exact: any split of the rows over any number of workers gives th
 profile, to the byte.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import Any
 
@@ -14,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from checks import codec
-from checks.bins import ColumnBins, LevelBins, NumericBins
+from checks.bins import ColumnBins, Ints, LevelBins, NumericBins
 from checks.column import ColumnProfile, LevelProfile, NumericProfile, level_counts
 from checks.errors import ProfileError, Unmeasurable
+from checks.sample import arrow
 from checks.schema import Column, Kind, Role, Schema
+from checks.segment import Declared, Segment, members
 from checks.values import family_of, numbers
 
 
@@ -35,6 +37,7 @@ class Profile:
     columns: Mapping[str, ColumnProfile]
     types: Mapping[str, tuple[str, ...]]
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    segments: Mapping[str, "Profile"] = field(default_factory=dict)
 
     def merge(self, other: "Profile") -> "Profile":
         """Return the profile of both windows' rows.
@@ -66,6 +69,7 @@ class Profile:
             columns=columns,
             types=types,
             unreadable=unreadable,
+            segments=_both_segments(self.segments, other.segments),
         )
 
     def to_bytes(self) -> bytes:
@@ -83,12 +87,25 @@ class Profile:
             arrays[f"{name}/counts"] = column.counts
             if isinstance(column, NumericProfile):
                 arrays[f"{name}/sums"] = column.sums
+        if self.segments:
+            header["segments"] = {
+                name: part.to_bytes().hex() for name, part in self.segments.items()
+            }
         return codec.pack("profile", header, arrays)
 
     @property
     def hash(self) -> str:
         """The name that the profile's content gives it."""
         return codec.digest(self.to_bytes())
+
+
+def _both_segments(
+    mine: Mapping[str, Profile], theirs: Mapping[str, Profile]
+) -> dict[str, Profile]:
+    found = dict(mine)
+    for name, part in theirs.items():
+        found[name] = found[name].merge(part) if name in found else part
+    return dict(sorted(found.items()))
 
 
 def both(mine: ColumnProfile | None, theirs: ColumnProfile | None) -> ColumnProfile:
@@ -111,10 +128,14 @@ def both(mine: ColumnProfile | None, theirs: ColumnProfile | None) -> ColumnProf
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bins:
-    """The frozen bins of every watched column, and how rows are counted in them."""
+    """The frozen bins of every watched column, and how rows are counted in them.
+
+    `segments` are parts of the rows that are counted once more, each by itself.
+    """
 
     schema: Schema
     columns: Mapping[str, ColumnBins]
+    segments: tuple[Segment, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Write the bins."""
@@ -132,6 +153,8 @@ class Bins:
                     "levels": list(bins.levels),
                     "complete": bins.complete,
                 }
+        if self.segments:
+            header["segments"] = [segment.to_list() for segment in self.segments]
         return codec.pack("bins", header, arrays)
 
     @classmethod
@@ -151,7 +174,8 @@ class Bins:
             Column(name=name, kind=Kind(kind), role=Role(role))
             for name, kind, role in header["schema"]
         )
-        read = cls(schema=schema, columns=columns)
+        segments = tuple(map(Segment.of, header.get("segments", ())))
+        read = cls(schema=schema, columns=columns, segments=segments)
         # What was read is what it would write: its name need not be made again.
         read.__dict__["id"] = codec.digest(data)
         return read
@@ -183,8 +207,43 @@ class Bins:
         table = (schema or pa.schema([])).empty_table()
         return self.profile(table)
 
+    def divided(self, declared: Declared) -> "Bins":
+        """Return the same bins with the segments that a user wants.
+
+        A column's commonest levels are those that its bins know.
+        """
+        levels = {
+            column.name: (column.kind, bins.levels)
+            for column in self.schema.profiled
+            if isinstance(bins := self.columns.get(column.name), LevelBins)
+        }
+        return replace(self, segments=declared.resolved(levels))
+
     def profile(self, table: pa.Table) -> Profile:
-        """Count the rows of a table, one watched column at a time."""
+        """Count the rows of a table, and those of each segment by themselves."""
+        whole = self.counts(table)
+        if not self.segments:
+            return whole
+        return replace(
+            whole,
+            segments={
+                segment.name: self.counts(table.take(arrow(places)))
+                for segment, places in self.members(table, self.segments)
+            },
+        )
+
+    def members(
+        self, table: pa.Table, segments: Iterable[Segment]
+    ) -> Iterator[tuple[Segment, Ints]]:
+        """Walk over some segments with the places of their rows in a table."""
+
+        def read(name: str) -> pa.ChunkedArray | None:
+            return table.column(name) if name in table.column_names else None
+
+        return members(segments, read, table.num_rows)
+
+    def counts(self, table: pa.Table) -> Profile:
+        """Count the rows of a table, one watched column at a time; no segments."""
         columns: dict[str, ColumnProfile] = {}
         unreadable: dict[str, str] = {}
         for column in self.schema.profiled:
@@ -255,6 +314,10 @@ class Bins:
             columns=columns,
             types={name: tuple(kinds) for name, kinds in header["types"].items()},
             unreadable=header["unreadable"],
+            segments={
+                name: self.read(bytes.fromhex(part))
+                for name, part in header.get("segments", {}).items()
+            },
         )
 
 

@@ -10,6 +10,7 @@ its rows over that (Kish, "Survey Sampling", 1965; Rao and Scott, Annals of Stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,8 @@ class Reference:
     `design_effects` and `missing_effects` map a column to the factor by which serial
     correlation inflates the variance of its values and of its missing share; absent
     means 1. `block_rows` holds the rows of the reference's own stretches of one
-    window's length, in order of time; empty when the reference has no time.
+    window's length, in order of time; empty when the reference has no time. `segments`
+    holds the reference of each declared segment's rows.
     """
 
     bins: Bins
@@ -38,6 +40,7 @@ class Reference:
     design_effects: Mapping[str, float] = field(default_factory=dict)
     missing_effects: Mapping[str, float] = field(default_factory=dict)
     block_rows: tuple[int, ...] = ()
+    segments: Mapping[str, "Reference"] = field(default_factory=dict)
 
     @classmethod
     def of(cls, bins: Bins, blocks: Sequence[Profile], *, timed: bool) -> "Reference":
@@ -90,29 +93,42 @@ class Reference:
             missing_effect=self.missing_effects.get(name, 1.0),
         )
 
-    def to_bytes(self) -> bytes:
-        """Write the reference; `from_bytes` reads it."""
-        profile, bins = self.profile.to_bytes(), self.bins.to_bytes()
-        header = {
+    def to_bytes(self, *, bare: bool = False) -> bytes:
+        """Write the reference, a `bare` one without its bins; `from_bytes` reads it."""
+        profile = self.profile.to_bytes()
+        bins = b"" if bare else self.bins.to_bytes()
+        header: dict[str, Any] = {
             "design_effects": dict(self.design_effects),
             "missing_effects": dict(self.missing_effects),
             "bins": bins.hex(),
             "profile": profile.hex(),
         }
+        if self.segments:
+            header["segments"] = {
+                name: part.to_bytes(bare=True).hex()
+                for name, part in self.segments.items()
+            }
         rows = np.array(self.block_rows, dtype=np.int64)
         return codec.pack("reference", header, {"block_rows": rows})
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Reference":
-        """Read a stored reference; raises ProfileError when it cannot be."""
+    def from_bytes(cls, data: bytes, bins: Bins | None = None) -> "Reference":
+        """Read a stored reference; `bins` are those of one that was written bare.
+
+        Raises ProfileError when it cannot be read.
+        """
         header, arrays = codec.unpack("reference", data)
-        bins = Bins.from_bytes(bytes.fromhex(header["bins"]))
+        bins = bins or Bins.from_bytes(bytes.fromhex(header["bins"]))
         return cls(
             bins=bins,
             profile=bins.read(bytes.fromhex(header["profile"])),
             design_effects=header["design_effects"],
             missing_effects=header["missing_effects"],
             block_rows=tuple(int(n) for n in arrays["block_rows"]),
+            segments={
+                name: cls.from_bytes(bytes.fromhex(part), bins)
+                for name, part in header.get("segments", {}).items()
+            },
         )
 
     @cached_property
@@ -124,13 +140,18 @@ class Reference:
         """Return this reference with another profile of the same bins to compare to.
 
         That is how drift is measured against a trailing window instead of the
-        training data: bins and design effects stay. Raises ProfileError when the bins
-        differ.
+        training data: bins and design effects stay. Segments are compared with the
+        profile's own. Raises ProfileError when the bins differ.
         """
         if profile.bins_id != self.bins.id:
             msg = f"the profile is of bins {profile.bins_id}, not {self.bins.id}"
             raise ProfileError(msg)
-        return replace(self, profile=profile)
+        segments = {
+            name: part.against(profile.segments[name])
+            for name, part in self.segments.items()
+            if name in profile.segments
+        }
+        return replace(self, profile=profile, segments=segments)
 
 
 def design_effect(blocks: Sequence[ColumnProfile]) -> float:

@@ -38,6 +38,10 @@ class Subject(StrEnum):
     """Two Outcomes: predictions beside the labels that came for them."""
 
 
+SEGMENTED = (Subject.COLUMN, Subject.OUTCOMES)
+"""What a check compares that can be made on a segment as on the whole."""
+
+
 class Task(StrEnum):
     """What a model does, which decides how its performance is measured."""
 

@@ -5,7 +5,7 @@ other verdict with it.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -17,12 +17,13 @@ from checks.outcomes import Outcomes
 from checks.pairs import Pairs
 from checks.profile import Profile
 from checks.reference import Reference
-from checks.registry import Check, Subject, Task, every, get
+from checks.registry import SEGMENTED, Check, Subject, Task, every, get
 from checks.rows import Values
 from checks.schema import Role, Schema
+from checks.segment import Segment
 from checks.statistic import Statistic
 from checks.threshold import Threshold, judge
-from checks.verdict import Reason, Status, Verdict
+from checks.verdict import Family, Reason, Status, Verdict
 
 WARN_SHARE = 0.5
 """Where a warning level is not given it lies at this share of the failing one."""
@@ -30,11 +31,15 @@ WARN_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One check to be made: on which column, against which threshold."""
+    """One check to be made: on which column, against which threshold.
+
+    `segment` names the part of the rows that it is made on; None for all of them.
+    """
 
     check: Check
     threshold: Threshold
     column: str | None = None
+    segment: str | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     min_rows: int = 1
 
@@ -50,7 +55,8 @@ class Evidence:
     `pairs` is None where no recomputed features are configured; an empty mapping
     means that nothing could be joined. The outcomes are None where no labels are
     configured. Each `*_cause` says in that case, or where reading failed, why.
-    `outcome_effects` are the design effects of the metrics, by check.
+    `outcome_effects` are the design effects of the metrics, by check. `segments` holds
+    the same of each declared segment's rows.
 
     `values` reads one column's rows of the reference and of the window, and raises
     Unmeasurable where they cannot be had; `walk` may do so side by side.
@@ -66,6 +72,7 @@ class Evidence:
     values: Callable[[str], tuple[Values, Values]] | None = None
     values_cause: str = "the rows themselves are not at hand"
     walk: Walk = map
+    segments: Mapping[str, "Evidence"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +174,35 @@ def _entry(check: Check, wish: Wish, column: str | None, min_rows: int) -> Entry
     )
 
 
+def in_segments(
+    entries: Iterable[Entry],
+    segments: Iterable[Segment],
+    *,
+    checks: frozenset[str] | None,
+    min_rows: int,
+) -> Iterator[Entry]:
+    """List the checks of a plan once more for each segment.
+
+    `checks` says which; None takes those of drift and of performance. A column that
+    has but one value in a segment is passed over there. Below `min_rows` rows on
+    either side a check is UNKNOWN.
+    """
+    chosen = [
+        entry
+        for entry in entries
+        if entry.check.subject in SEGMENTED
+        and (
+            entry.check.family in (Family.DRIFT, Family.PERFORMANCE)
+            if checks is None
+            else entry.check.name in checks
+        )
+    ]
+    for segment in segments:
+        for entry in chosen:
+            if entry.column not in segment.fixed:
+                yield replace(entry, segment=segment.name, min_rows=min_rows)
+
+
 def evaluate(
     entries: Iterable[Entry],
     reference: Reference,
@@ -200,7 +236,7 @@ def evaluate(
                 check=entry.check.name,
                 family=entry.check.family,
                 column=entry.column,
-                segment=None,
+                segment=entry.segment,
                 status=status,
                 reason=reason,
                 statistic=found,
@@ -216,7 +252,7 @@ def _unknown(entry: Entry, cause: str) -> Verdict:
         check=entry.check.name,
         family=entry.check.family,
         column=entry.column,
-        segment=None,
+        segment=entry.segment,
         status=Status.UNKNOWN,
         reason=Reason.UNMEASURABLE,
         cause=cause,
@@ -248,6 +284,8 @@ def _measured(
 def _measure(entry: Entry, reference: Reference, evidence: Evidence) -> Statistic | str:
     """Return what a check measured, or the cause why it could not."""
     try:
+        if entry.segment is not None:
+            reference, evidence = _inside(entry, reference, evidence)
         statistic = _subject(entry, reference, evidence)
     except Unmeasurable as unmeasurable:
         return unmeasurable.cause
@@ -259,6 +297,28 @@ def _measure(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
         rows = statistic.n_current
         return f"too few rows: {rows}, and at least {entry.min_rows} are needed"
     return statistic
+
+
+def _inside(
+    entry: Entry, reference: Reference, evidence: Evidence
+) -> tuple[Reference, Evidence]:
+    """Return both sides of an entry's segment, where they have rows enough."""
+    name = entry.segment or ""
+    known, found = reference.segments.get(name), evidence.segments.get(name)
+    if known is None or found is None:
+        cause = "nothing was counted in this segment yet"
+        raise Unmeasurable(cause)
+    for side, rows in (
+        ("reference", known.profile.rows),
+        ("window", found.profile.rows),
+    ):
+        if rows < max(1, entry.min_rows):
+            cause = (
+                f"too few rows of the segment in the {side}: {rows}, and at least "
+                f"{max(1, entry.min_rows)} are needed"
+            )
+            raise Unmeasurable(cause)
+    return known, found
 
 
 def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statistic:

@@ -75,3 +75,14 @@ class Verdict:
     statistic: Statistic | None = None
     p_adjusted: float | None = None
     threshold: float | None = None
+
+
+def overall(verdicts: Iterable[Verdict]) -> Status:
+    """Return the gravest status of a window's verdicts; UNKNOWN when there is none.
+
+    A segment that is UNKNOWN, which a small one often is, says nothing of the window
+    where anything else was said.
+    """
+    told = list(verdicts)
+    quiet = [v for v in told if v.segment is None or v.status is not Status.UNKNOWN]
+    return Status.worst(v.status for v in quiet or told)

@@ -3,10 +3,11 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +25,9 @@ from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_
 from checks.profile import Bins
 from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Task
-from checks.sample import Sample
+from checks.sample import Sample, arrow
 from checks.schema import Role, Schema
+from checks.segment import NONE_DECLARED, Declared, Segment
 from monitor.errors import SourceError
 from monitor.labels import OutcomeColumns, read_outcomes
 
@@ -34,18 +36,67 @@ KEPT_ROWS = 5_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Baseline:
-    """A frozen reference with its outcomes (None without labels) and a row sample.
+class Performance:
+    """How a model does on some rows of its reference: outcomes, or why there are none.
 
-    `outcome_effects` says by which factor serial correlation inflates the variance of
-    each metric, measured between the reference's own stretches of time.
+    `effects` says by which factor serial correlation inflates the variance of each
+    metric, measured between the reference's own stretches of time.
+    """
+
+    outcomes: Outcomes | None
+    effects: Mapping[str, float]
+    cause: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The performance as JSON types; `read` reads it."""
+        outcomes = self.outcomes.to_bytes() if self.outcomes is not None else b""
+        binary = isinstance(self.outcomes, BinaryOutcomes)
+        return {
+            "outcomes": outcomes.hex(),
+            "task": "binary" if binary else "regression",
+            "outcome_effects": dict(self.effects),
+            "outcomes_cause": self.cause,
+        }
+
+    @classmethod
+    def read(cls, header: Mapping[str, Any]) -> "Performance":
+        """Read what `fields` gave."""
+        outcomes = bytes.fromhex(header["outcomes"])
+        kind = BinaryOutcomes if header["task"] == "binary" else RegressionOutcomes
+        return cls(
+            outcomes=kind.from_bytes(outcomes) if outcomes else None,
+            effects=header["outcome_effects"],
+            cause=header["outcomes_cause"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline:
+    """A frozen reference with the model's performance on it, and a row sample.
+
+    `segments` holds the performance on the rows of each declared segment.
     """
 
     reference: Reference
-    outcomes: Outcomes | None
-    outcome_effects: Mapping[str, float]
-    outcomes_cause: str
+    performance: Performance
     sample: pa.Table
+    segments: Mapping[str, Performance] = field(default_factory=dict)
+
+    @property
+    def outcomes(self) -> Outcomes | None:
+        """The reference's outcomes; None without labels."""
+        return self.performance.outcomes
+
+    @property
+    def outcome_effects(self) -> Mapping[str, float]:
+        """The design effects of the metrics."""
+        return self.performance.effects
+
+    @property
+    def outcomes_cause(self) -> str:
+        """Why there are no outcomes."""
+        return self.performance.cause
 
     @property
     def id(self) -> str:
@@ -55,43 +106,41 @@ class Baseline:
     @cached_property
     def content(self) -> bytes:
         """The baseline in its stored form, which `from_bytes` reads."""
-        outcomes = self.outcomes.to_bytes() if self.outcomes is not None else b""
-        binary = isinstance(self.outcomes, BinaryOutcomes)
         header = {
             "reference": self.reference.to_bytes().hex(),
-            "outcomes": outcomes.hex(),
-            "task": "binary" if binary else "regression",
-            "outcome_effects": dict(self.outcome_effects),
-            "outcomes_cause": self.outcomes_cause,
+            **self.performance.fields,
             "sample": write_table(self.sample).hex(),
         }
+        if self.segments:
+            header["segments"] = {n: part.fields for n, part in self.segments.items()}
         return codec.pack("baseline", header, {})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Baseline":
         """Read a stored baseline; raises ProfileError when it cannot be."""
         header, _ = codec.unpack("baseline", data)
-        outcomes = bytes.fromhex(header["outcomes"])
-        kind = BinaryOutcomes if header["task"] == "binary" else RegressionOutcomes
         read = cls(
             reference=Reference.from_bytes(bytes.fromhex(header["reference"])),
-            outcomes=kind.from_bytes(outcomes) if outcomes else None,
-            outcome_effects=header["outcome_effects"],
-            outcomes_cause=header["outcomes_cause"],
+            performance=Performance.read(header),
             sample=read_table(bytes.fromhex(header["sample"])),
+            segments={
+                name: Performance.read(part)
+                for name, part in header.get("segments", {}).items()
+            },
         )
         # What was read is what it would write: its name need not be made again.
         read.__dict__["content"] = data
         return read
 
 
-def build(
+def build(  # noqa: PLR0913 - all that a baseline depends on
     table: pa.Table,
     schema: Schema,
     task: Task,
     *,
     length: timedelta,
     classes: Classes | None = None,
+    segments: Declared = NONE_DECLARED,
 ) -> Baseline:
     """Reduce the reference's rows, in stretches of a window's `length`.
 
@@ -100,24 +149,39 @@ def build(
     if table.num_rows == 0:
         msg = "the reference has no rows. Fix: point `reference` at the training data"
         raise SourceError(msg, permanent=True)
-    bins = Bins.fit(schema, table)
+    bins = Bins.fit(schema, table).divided(segments)
     if not bins.columns:
         named = ", ".join(column.name for column in schema.profiled)
         msg = f"the reference has none of the watched columns ({named})"
         raise SourceError(msg, permanent=True)
     stretches = _stretches(table, schema.first(Role.TIMESTAMP), length)
-    outcomes, effects, cause = _outcomes(stretches, schema, task, classes or Classes())
+    timed = len(stretches) > 1
+
+    def reference(of: Sequence[pa.Table]) -> Reference:
+        return Reference.of(bins, [bins.counts(rows) for rows in of], timed=timed)
+
+    def performance(of: Sequence[pa.Table]) -> Performance:
+        return _performance(of, schema, task, classes or Classes())
+
+    parts: dict[str, Reference] = {}
+    done: dict[str, Performance] = {}
+    for segment in bins.segments:
+        # One segment after the other: its stretches' profiles are many.
+        inside = [_inside(rows, segment, bins) for rows in stretches]
+        parts[segment.name] = reference(inside)
+        done[segment.name] = performance([r for r in inside if r.num_rows] or inside)
     return Baseline(
-        reference=Reference.of(
-            bins,
-            [bins.profile(stretch) for stretch in stretches],
-            timed=len(stretches) > 1,
-        ),
-        outcomes=outcomes,
-        outcome_effects=effects,
-        outcomes_cause=cause,
+        reference=replace(reference(stretches), segments=parts),
+        performance=performance(stretches),
         sample=Sample.of(table, KEPT_ROWS, schema.first(Role.ID)).table,
+        segments=done,
     )
+
+
+def _inside(rows: pa.Table, segment: Segment, bins: Bins) -> pa.Table:
+    """Return the rows that lie in a segment."""
+    ((_, places),) = bins.members(rows, [segment])
+    return rows.take(arrow(places))
 
 
 def _stretches(
@@ -144,18 +208,18 @@ def _stretches(
     ]
 
 
-def _outcomes(
+def _performance(
     stretches: Sequence[pa.Table], schema: Schema, task: Task, classes: Classes
-) -> tuple[Outcomes | None, dict[str, float], str]:
+) -> Performance:
     """Summarise the reference's own performance, or say why it cannot be.
 
-    Also returns by how much each metric varies more between stretches of time than
+    Its effects are by how much each metric varies more between stretches of time than
     its interval for independent rows allows: the mean square of the stretches'
     distances from the whole, in standard errors.
     """
     label = schema.first(Role.LABEL)
     if task is Task.NONE or label is None:
-        return None, {}, "no labels are configured"
+        return Performance(outcomes=None, effects={}, cause="no labels are configured")
     try:
         found = [
             read_outcomes(
@@ -164,9 +228,11 @@ def _outcomes(
             for stretch in stretches
         ]
     except (SourceError, ChecksError) as error:
-        return None, {}, f"the reference's performance cannot be measured: {error}"
+        cause = f"the reference's performance cannot be measured: {error}"
+        return Performance(outcomes=None, effects={}, cause=cause)
     total = merge_all(found)
-    return total, _metric_effects(total, found), ""
+    effects = _metric_effects(total, found)
+    return Performance(outcomes=total, effects=effects, cause="")
 
 
 def _metric_effects(total: Outcomes, parts: Sequence[Outcomes]) -> dict[str, float]:

@@ -128,7 +128,7 @@ def calibrate(
     stretches of a window's length.
     """
     entries = watch.entries
-    family = family_of(entries, reference)
+    family = family_of(watch.planned(reference), reference)
     correction = Correction(watch.settings.correction)
     level = level_of(watch.alpha, family, correction)
     rows = rows or usual_rows(reference)

@@ -23,6 +23,7 @@ def build_baseline(rows: Rows, model: Model, length: timedelta) -> Baseline:
         model.task,
         length=length,
         classes=model.classes,
+        segments=model.declared,
     )
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from checks.errors import ChecksError, ProfileError
 from checks.profile import Profile
-from checks.verdict import Reason, Status, Verdict
+from checks.verdict import Reason, Status, Verdict, overall
 from monitor import baseline as baselines
 from monitor.baseline import Baseline
 from monitor.comparison import apart, earlier
@@ -138,7 +138,7 @@ class Cycle:
             window=window,
             model_version=version,
             reference_id=reference_id,
-            status=Status.worst(verdict.status for verdict in verdicts),
+            status=overall(verdicts),
             evaluated=now,
             cause=told,
             config_hash=self._parts.config.hash,

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -21,13 +21,14 @@ from checks.profile import Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Subject
 from checks.schema import Role
-from checks.suite import Entry, Evidence, Wish, Wishes, evaluate, plan
-from checks.verdict import Status, Verdict
-from monitor.baseline import KEPT_ROWS, Baseline, outcome_columns
+from checks.suite import Entry, Evidence, Wish, Wishes, evaluate, in_segments, plan
+from checks.verdict import Status, Verdict, overall
+from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.config import Model, Monitor
-from monitor.engines.base import Counted, Engine, Rows
+from monitor.engines.base import Counted, Engine
 from monitor.errors import SourceError
-from monitor.labels import LabelJoin, join_outcomes, join_pairs
+from monitor.feeds import Feeds, whole, with_outcomes
+from monitor.labels import join_pairs
 from monitor.raw import (
     CHANGED_PAST,
     CHANGED_REFERENCE,
@@ -83,19 +84,29 @@ class Watch:
             outcomes=self.section.labels is not None,
         )
 
+    def planned(self, reference: Reference) -> tuple[Entry, ...]:
+        """The checks to make of all rows, and of each segment of the reference.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feeds:
-    """The opened sources of a model; None where none is configured.
+        A level that is rare in the reference itself is no segment worth watching; one
+        that a user has named is told as such. Raises OptionError as `entries` does.
+        """
+        entries = self.entries
+        asked = self.section.segments
+        if asked is None:
+            return entries
+        segments = [
+            segment
+            for segment in reference.bins.segments
+            if segment.name in asked.where
+            or _rows(reference.segments.get(segment.name)) >= asked.min_rows
+        ]
+        checks = None if asked.checks is None else frozenset(asked.checks)
+        inside = in_segments(entries, segments, checks=checks, min_rows=asked.min_rows)
+        return (*entries, *inside)
 
-    `history` is where earlier windows were read, None for the predictions themselves.
-    """
 
-    predictions: Rows
-    reference: Rows | None = None
-    history: Rows | None = None
-    labels: Rows | None = None
-    recomputed: Rows | None = None
+def _rows(reference: Reference | None) -> int:
+    return 0 if reference is None else reference.profile.rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +130,7 @@ class Assessment:
     @property
     def status(self) -> Status:
         """The worst of the verdicts."""
-        return Status.worst(verdict.status for verdict in self.verdicts)
+        return overall(self.verdicts)
 
     def to_dict(self, incidents: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """Return the assessment in the JSON form that scripts rely on."""
@@ -215,19 +226,17 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         keep=KEPT_ROWS,
         by=section.table.first(Role.ID),
     )
-    entries = watch.entries
+    reference, past, notes = _compared_with(baseline.reference, earlier)
+    entries = watch.planned(reference)
     subjects = frozenset(entry.check.subject for entry in entries)
     evidence = Evidence(
         profile=counted.profile,
         reference_outcomes=baseline.outcomes,
+        segments=_parts(counted.profile),
         **(_pairs(watch, window, feeds) if Subject.PAIRS in subjects else {}),
-        **(
-            _outcomes(watch, window, feeds, baseline, as_of)
-            if Subject.OUTCOMES in subjects
-            else {}
-        ),
     )
-    reference, past, notes = _compared_with(baseline.reference, earlier)
+    if Subject.OUTCOMES in subjects:
+        evidence = with_outcomes(evidence, section, window, feeds, baseline, as_of)
     raw = _raw(window, feeds, reference, past, counted.profile)
     verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))
     return Assessment(
@@ -259,6 +268,11 @@ def _judged(
         )
 
 
+def _parts(profile: Profile) -> dict[str, Evidence]:
+    """Return what is known of each segment by its counts alone."""
+    return {name: Evidence(profile=part) for name, part in profile.segments.items()}
+
+
 def _too_small(
     watch: Watch,
     entries: Iterable[Entry],
@@ -270,7 +284,7 @@ def _too_small(
     judged = [
         entry
         for entry, verdict in zip(entries, verdicts, strict=True)
-        if verdict.status in (Status.PASS, Status.WARN)
+        if entry.segment is None and verdict.status in (Status.PASS, Status.WARN)
     ]
     family = sum(verdict.p_adjusted is not None for verdict in verdicts)
     level = level_of(watch.alpha, family, Correction(watch.settings.correction))
@@ -339,61 +353,3 @@ def _pairs(watch: Watch, window: Window | None, feeds: Feeds) -> dict[str, Any]:
     except (SourceError, ChecksError, pa.ArrowException) as error:
         return {"pairs": {}, "pairs_cause": f"recomputed features: {error}"}
     return {"pairs": pairs, "pairs_cause": "no recomputed rows for this window"}
-
-
-def _outcomes(
-    watch: Watch,
-    window: Window | None,
-    feeds: Feeds,
-    baseline: Baseline,
-    as_of: datetime,
-) -> dict[str, Any]:
-    """Join predictions with their labels, or say why that cannot be."""
-    if baseline.outcomes is None:
-        return {"outcomes_cause": baseline.outcomes_cause}
-    try:
-        found = labelled(watch.section, window, feeds, as_of)
-    except (SourceError, ChecksError, pa.ArrowException) as error:
-        return {"outcomes_cause": f"labels: {error}"}
-    if found is None or found.outcomes.labelled == 0:
-        return {}
-    return {
-        "outcomes": found.outcomes,
-        "outcome_effects": baseline.outcome_effects,
-    }
-
-
-def labelled(
-    section: Model, window: Window | None, feeds: Feeds, as_of: datetime
-) -> LabelJoin | None:
-    """Summarise a window's predictions beside the labels known at `as_of`.
-
-    None where no labels are configured. Raises SourceError, or ChecksError when the
-    columns cannot be what the task takes.
-    """
-    if feeds.labels is None or section.labels is None:
-        return None
-    known = section.labels.timestamp
-    columns = outcome_columns(section.table, known)
-    wanted = [columns.id, columns.prediction, columns.score]
-    predictions = whole(feeds.predictions, window, [n for n in wanted if n])
-    # A label becomes known after its prediction was made, never before.
-    since = window and Window(window.start, max(as_of, window.start) + _MOMENT)
-    names = [columns.id, columns.label, *([known] if known else [])]
-    labels = whole(feeds.labels, since if known else None, names)
-    return join_outcomes(
-        predictions,
-        labels,
-        columns=columns,
-        task=section.task,
-        as_of=as_of,
-        classes=section.classes,
-    )
-
-
-_MOMENT = timedelta(microseconds=1)
-
-
-def whole(rows: Rows, window: Window | None, columns: list[str]) -> pa.Table:
-    """Read some columns of a window into memory; raises SourceError."""
-    return pa.Table.from_batches(list(rows.read(window, columns)))

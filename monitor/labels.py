@@ -4,8 +4,8 @@ Everything here is a pure function of whole tables. In which order and in how ma
 pieces rows arrived leaves no trace in the answer.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -18,9 +18,13 @@ from checks.errors import ChecksError
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
 from checks.pairs import TOLERANCE, PairingCounts, Pairs, compare
 from checks.registry import Task
+from checks.sample import arrow
 from checks.schema import Column
 from monitor.errors import SourceError
 from monitor.ids import column, instant, instants, last_of_each, numbered, pick, ranked
+
+Divide = Callable[[pa.Table], Iterable[tuple[str, Ints]]]
+"""Names parts of a table, each with the places of its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +66,8 @@ class LabelJoin:
 
     `orphans` are labelled ids without a prediction among those given, `repeated` the
     rows of a prediction that was logged before, `without_id` those that no label can
-    ever find; these stay in the outcomes, unlabelled.
+    ever find; these stay in the outcomes, unlabelled. `segments` holds the outcomes of
+    the rows of each segment that was asked for.
     """
 
     outcomes: Outcomes
@@ -70,6 +75,7 @@ class LabelJoin:
     orphans: int
     repeated: int
     without_id: int
+    segments: Mapping[str, Outcomes] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:
@@ -117,10 +123,12 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
     task: Task,
     as_of: datetime | None = None,
     classes: Classes | None = None,
+    divide: Divide | None = None,
 ) -> LabelJoin:
     """Put each prediction's last known label beside it, and summarise.
 
     A prediction that was logged more than once counts once, as it was made last.
+    `divide` names parts of the predictions that are summarised by themselves as well.
     Raises SourceError for a column that is not there, ProfileError for labels or
     predictions that the task cannot read.
     """
@@ -135,8 +143,16 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
     where[theirs] = np.arange(len(theirs))
     at = where[ours]  # no id is numbered -1: the last cell, which no label is in
     label = column(latest.table, columns.label).take(pa.array(at, mask=at < 0))
+    made = table.take(rows)
+
+    def summary(places: pa.Array) -> Outcomes:
+        of = label.take(places)
+        return _summarise(made.take(places), of, columns, task, classes)
+
+    parts = divide(predictions.take(rows)) if divide is not None else ()
     return LabelJoin(
-        outcomes=_summarise(table.take(rows), label, columns, task, classes),
+        outcomes=_summarise(made, label, columns, task, classes),
+        segments={name: summary(arrow(places)) for name, places in parts},
         labels=latest,
         orphans=len(theirs) - int(np.count_nonzero(at >= 0)),
         repeated=len(table) - len(rows),

@@ -13,7 +13,8 @@ from monitor.config import Config, Model, Plugin
 from monitor.consequence import Listener, Situation, Trainer
 from monitor.engines.base import Engine, Rows
 from monitor.errors import SourceError
-from monitor.evaluate import Feeds, Watch
+from monitor.evaluate import Watch
+from monitor.feeds import Feeds
 from monitor.notice import Routing
 from monitor.retraining import RetrainPolicy
 from monitor.store import Store
@@ -156,18 +157,14 @@ class Baselines:
 def label(watch: Watch) -> str:
     """Name the baseline that a monitor is compared with, among those of a version."""
     section = watch.section
-    declared = [[c.name, c.kind.value, c.role.value] for c in section.table]
-    schema = codec.digest(
-        codec.pack(
-            "schema",
-            {
-                "columns": declared,
-                "task": section.task.value,
-                "positive": section.positive,
-            },
-            {},
-        )
-    )
+    declared: dict[str, object] = {
+        "columns": [[c.name, c.kind.value, c.role.value] for c in section.table],
+        "task": section.task.value,
+        "positive": section.positive,
+    }
+    if section.segments is not None:
+        declared["segments"] = section.declared.to_list()
+    schema = codec.digest(codec.pack("schema", declared, {}))
     return f"training/{watch.settings.window // timedelta(seconds=1)}s/{schema[:8]}"
 
 

@@ -26,7 +26,13 @@ def ranked(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Order verdicts by gravity, and within it by how far beyond their threshold."""
     return sorted(
         verdicts,
-        key=lambda v: (-v.status.severity, -_excess(v), v.column or "", v.check),
+        key=lambda v: (
+            -v.status.severity,
+            -_excess(v),
+            v.column or "",
+            v.segment or "",
+            v.check,
+        ),
     )
 
 
@@ -104,31 +110,38 @@ def probability(verdict: Verdict) -> str:
 
 
 def rows(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, ...]]:
-    """Write verdicts as cells; what is UNKNOWN for one cause is one row."""
-    silent: defaultdict[str, list[Verdict]] = defaultdict(list)
+    """Write verdicts as cells; what is UNKNOWN for one cause is one row.
+
+    A column's segment stands beside its name.
+    """
+    silent: defaultdict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         if verdict.status is Status.UNKNOWN:
-            silent[verdict.cause or ""].append(verdict)
+            silent[verdict.segment or "", verdict.cause or ""].append(verdict)
             continue
         yield (
             verdict.status.value,
-            visible(verdict.column) if verdict.column else "(table)",
+            _in(verdict.segment, visible(verdict.column or "(table)")),
             verdict.check,
             measured(verdict),
             limit(verdict),
             probability(verdict),
             visible(evidence(verdict)),
         )
-    for cause, same in silent.items():
+    for (segment, cause), same in silent.items():
         columns = list(dict.fromkeys(v.column or "(table)" for v in same))
         checks = list(dict.fromkeys(v.check for v in same))
         yield (
             Status.UNKNOWN.value,
-            _few(columns, "columns"),
+            _in(segment, _few(columns, "columns")),
             _few(checks, "checks"),
             *("", "", ""),
             visible(cause),
         )
+
+
+def _in(segment: str | None, what: str) -> str:
+    return f"{what} ({visible(segment)})" if segment else what
 
 
 def _few(names: Sequence[str], noun: str) -> str:
@@ -145,7 +158,8 @@ def table(assessment: Assessment, *, passing: bool = False) -> RenderableType:
     ]
     grid = Table(box=None, pad_edge=False, header_style="dim", expand=False)
     grid.add_column("", no_wrap=True)
-    grid.add_column("column", no_wrap=True, overflow="ellipsis", max_width=24)
+    room = 48 if any(verdict.segment for verdict in shown) else 24
+    grid.add_column("column", no_wrap=True, overflow="ellipsis", max_width=room)
     grid.add_column("check", no_wrap=True)
     grid.add_column("value [95 %]", no_wrap=True)
     grid.add_column("limit", justify="right", no_wrap=True)

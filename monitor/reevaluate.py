@@ -15,7 +15,7 @@ from checks.errors import ChecksError
 from checks.metric import Metric, metrics
 from checks.registry import Subject
 from checks.suite import Entry, Evidence
-from checks.verdict import Status, Verdict
+from checks.verdict import Verdict, overall
 from monitor import periods
 from monitor.baseline import Baseline
 from monitor.config import Model, Monitor
@@ -23,7 +23,8 @@ from monitor.config.scalars import next_fire
 from monitor.consequence import Outcome, follow
 from monitor.cycle import EVALUATION
 from monitor.errors import SourceError
-from monitor.evaluate import Watch, labelled, verdict_dict
+from monitor.evaluate import Watch, verdict_dict
+from monitor.feeds import labelled
 from monitor.incident import Policy
 from monitor.labels import LabelJoin
 from monitor.parts import Baselines, Parts
@@ -106,7 +107,7 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
         as_of=as_of,
         rows=found.outcomes.rows,
         labelled=found.outcomes.labelled,
-        status=Status.worst(v.status for v in verdicts),
+        status=overall(verdicts),
         verdicts=tuple(verdicts),
         body=_body(store, name, baseline, found, period),
     )

@@ -52,6 +52,7 @@ def name_of(model: Model, length: timedelta, identity: str) -> str:
         [model.task.value, repr(model.positive)],
         length.total_seconds(),
         identity,
+        *([model.declared.to_list()] if model.segments is not None else []),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 

@@ -20,7 +20,8 @@ from monitor.config import CheckChoice, Checks, Config, Model, Plugin
 from monitor.engines.base import Fragmented, Fragments, Rows
 from monitor.engines.local import LocalEngine
 from monitor.errors import ConfigError, SourceError
-from monitor.evaluate import Assessment, Feeds, Watch, assess
+from monitor.evaluate import Assessment, Watch, assess
+from monitor.feeds import Feeds
 from monitor.incident import SCHEMA_CHANGE
 from monitor.problems import nearest
 from monitor.shelf import Shelf, name_of, remembered

@@ -33,12 +33,28 @@ def close(parts: Parts, now: datetime) -> list[Incident]:
     for name, model in parts.config.models.items():
         found = parts.store.open_incidents(name)
         known = set(_keys(name, model)) if found else set()
-        gone = [i for i in found if replace(i.key, segment=None) not in known]
+        gone = [
+            i
+            for i in found
+            if replace(i.key, segment=None) not in known
+            or not _divides(model, i.key.segment)
+        ]
         for monitor in sorted({incident.key.monitor for incident in gone}):
             ended = [i for i in gone if i.key.monitor == monitor]
             _end(parts, name, monitor, ended, now)
             closed += ended
     return closed
+
+
+def _divides(model: Model, segment: str | None) -> bool:
+    """Tell whether rows can still lie in a segment that is known by its name."""
+    if segment is None:
+        return True
+    asked = model.segments
+    return asked is not None and (
+        segment in asked.where
+        or any(segment.startswith(f"{c} = ") for c in asked.divided(model.table))
+    )
 
 
 def _keys(name: str, model: Model) -> Iterator[Key]:

@@ -14,6 +14,7 @@ from monitor.config.model import (
     MonitorReference,
     Period,
     Recomputed,
+    Segments,
     Server,
     Version,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "Period",
     "Plugin",
     "Recomputed",
+    "Segments",
     "Server",
     "Version",
     "json_schema",

@@ -16,6 +16,9 @@ def dangling(config: Config) -> Iterator[Problem]:
     for name, model in config.models.items():
         for problem in (*_roles(model), *_monitors(model, config.actions.keys())):
             yield problem.under("models", name)
+        if model.segments is not None:
+            for problem in model.segments.problems(model.table):
+                yield problem.under("models", name, "segments")
 
 
 def unscheduled(config: Config) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -22,6 +21,7 @@ from checks.correction import Correction
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
 from monitor.config.document import Substituted, scalar
+from monitor.config.node import Node
 from monitor.config.plugin import Plugin, PluginSection, base_of
 from monitor.config.scalars import (
     Allowance,
@@ -34,10 +34,12 @@ from monitor.config.scalars import (
     budget,
     duration,
 )
+from monitor.config.segments import Segments
 from monitor.problems import mistake
 
 if TYPE_CHECKING:
     from checks.classes import Classes
+    from checks.segment import Declared
 
 _KIND_OF_ROLE = {
     Role.TIMESTAMP: Kind.DATETIME,
@@ -48,12 +50,6 @@ _KIND_OF_ROLE = {
 }
 
 _RELATIVE_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?![/:])(.+)\Z", re.DOTALL)
-
-
-class Node(BaseModel):
-    """A section whose keys are all known."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Period(StrEnum):
@@ -303,6 +299,7 @@ class Model(Node):
     source: PluginSection
     labels: Labels | None = None
     recomputed: Recomputed | None = None
+    segments: Segments | None = None
     false_alarm_budget: Allowance = budget("1 per 90d")
     no_data_after: int = Field(default=3, ge=1)
     monitors: dict[Name, Monitor] = Field(min_length=1)
@@ -327,6 +324,15 @@ class Model(Node):
         from checks.classes import Classes  # noqa: PLC0415 - reading a config is light
 
         return Classes() if self.positive is None else Classes(positive=self.positive)
+
+    @property
+    def declared(self) -> "Declared":
+        """The segments that are watched by themselves."""
+        from checks.segment import NONE_DECLARED  # noqa: PLC0415 - reading is light
+
+        if self.segments is None:
+            return NONE_DECLARED
+        return self.segments.declared(self.table)
 
     def sources(self) -> Iterator[tuple[tuple[str, ...], Plugin]]:
         """Walk over the sources with the path to each."""
@@ -390,6 +396,7 @@ __all__ = [
     "Period",
     "Plugin",
     "Recomputed",
+    "Segments",
     "Server",
     "Version",
 ]

@@ -6,9 +6,10 @@ from typing import Any
 
 from checks import registry
 from checks.errors import OptionError
+from checks.registry import SEGMENTED
 from monitor.config.document import parse
 from monitor.config.load import as_errors
-from monitor.config.model import Checks, Config
+from monitor.config.model import Checks, Config, Model
 from monitor.config.plugin import resolve
 from monitor.plugins import Registry
 from monitor.problems import Problem, nearest
@@ -31,12 +32,19 @@ def _problems(
         for path, plugin in model.sources():
             for problem in resolve(plugin, sources, literal_secrets=False)[1]:
                 yield problem.under("models", name, *path)
-        for key, monitor in model.monitors.items():
-            for problem in _checks(monitor.checks):
-                yield problem.under("models", name, "monitors", key, "checks")
-        if model.evaluation is not None:
-            for problem in _checks(model.evaluation.checks):
-                yield problem.under("models", name, "evaluation", "checks")
+        for problem in _of_model(model):
+            yield problem.under("models", name)
+
+
+def _of_model(model: Model) -> Iterator[Problem]:
+    for key, monitor in model.monitors.items():
+        for problem in _checks(monitor.checks):
+            yield problem.under("monitors", key, "checks")
+    if model.evaluation is not None:
+        for problem in _checks(model.evaluation.checks):
+            yield problem.under("evaluation", "checks")
+    for problem in _segmented(model):
+        yield problem.under("segments", "checks")
 
 
 def _checks(checks: Checks) -> Iterator[Problem]:
@@ -51,6 +59,31 @@ def _checks(checks: Checks) -> Iterator[Problem]:
             )
         else:
             yield from _options(name, registry.get(name).options, choice.options)
+
+
+def _segmented(model: Model) -> Iterator[Problem]:
+    """Find checks that no segment can have: unknown ones, and those of whole tables."""
+    asked = model.segments.checks if model.segments is not None else None
+    for i, name in enumerate(asked or ()):
+        known = [n for n in registry.names() if registry.get(n).subject in SEGMENTED]
+        if name not in known:
+            fix = nearest(name, known, noun="checks that can be made on a segment")
+            message = (
+                f"check {name!r} is made on the whole window alone"
+                if name in registry.names()
+                else f"there is no check {name!r}"
+            )
+            yield Problem(path=(i,), message=message, fix=fix)
+        elif not any(_made(name, m.checks) for m in model.monitors.values()):
+            message = f"no monitor makes the check {name!r}"
+            fix = "name it under the monitor's checks as well."
+            yield Problem(path=(i,), message=message, fix=fix)
+
+
+def _made(name: str, checks: Checks) -> bool:
+    if name in checks.chosen:
+        return True
+    return checks.default and registry.get(name).default and name not in checks.off
 
 
 def _options(

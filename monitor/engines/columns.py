@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from checks.bins import LevelBins
 from checks.column import ColumnProfile
 from checks.profile import Bins, Profile, both
 from checks.sample import Sample
+from checks.segment import members
 from monitor.engines.base import Counted, Fragment, Fragments
 
 BLOCKS = 8
@@ -29,10 +31,15 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Tally:
-    """The columns counted so far, and the causes of those that cannot be."""
+    """The columns counted so far, and the causes of those that cannot be.
 
+    `segments` holds the same of each segment's rows.
+    """
+
+    rows: int = 0
     columns: dict[str, ColumnProfile] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
+    segments: dict[str, "Tally"] = field(default_factory=dict)
 
     def add(self, name: str, found: ColumnProfile | str | None) -> None:
         """Add what a piece of a column came to."""
@@ -45,6 +52,48 @@ class Tally:
         """Add what other pieces came to."""
         for name, found in (*other.columns.items(), *other.causes.items()):
             self.add(name, found)
+        self.rows += other.rows
+        for name, part in other.segments.items():
+            self.segments.setdefault(name, Tally()).update(part)
+
+    def profile(self, bins: Bins) -> Profile:
+        """Return what all pieces came to."""
+        return Profile(
+            bins_id=bins.id,
+            rows=self.rows,
+            columns=self.columns,
+            types={},
+            unreadable=self.causes,
+            segments={name: part.profile(bins) for name, part in self.segments.items()},
+        )
+
+
+class Division:
+    """Which rows of a fragment lie in which segment, looked up when it is asked."""
+
+    def __init__(self, part: Fragment, bins: Bins, schema: pa.Schema) -> None:
+        """Read nothing yet."""
+        self._part = part
+        self._bins = bins
+        self._schema = schema
+        self._lock = Lock()
+        self._found: dict[str, Places] | None = None
+
+    @property
+    def places(self) -> dict[str, Places]:
+        """The places of each segment's rows; the columns are read by who asks first."""
+        if not self._bins.segments:
+            return {}
+        with self._lock:
+            if self._found is None:
+                found = members(self._bins.segments, self._read, self._part.rows)
+                self._found = {segment.name: places for segment, places in found}
+            return self._found
+
+    def _read(self, name: str) -> pa.ChunkedArray | None:
+        if name not in self._schema.names or not self._part.rows:
+            return None
+        return pa.chunked_array([piece for _, piece in self._part.read([name])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +133,9 @@ class Columns:
             chosen.add(*found)
         wanted = chosen.places
         names = _blocks(schema.names, -(-BLOCKS * threads // max(1, len(parts))))
-        work = [
-            (part, block, places)
-            for part, (places, _) in zip(parts, wanted, strict=True)
-            for block in names
-        ]
-        tally = Tally()
+        tally = Tally(rows=sum(part.rows for part in parts))
         kept = _Kept(schema, self._keep, self._by)
+        work = self._work(parts, names, [places for places, _ in wanted])
         shares = _in_order(pool, threads, self._share, work)
         for _, keys in wanted:
             arrays: dict[str, pa.ChunkedArray] = {}
@@ -99,14 +144,20 @@ class Columns:
                 tally.update(share.tally)
                 arrays.update(share.kept)
             kept.add(arrays, keys)
-        seen = Profile(
-            bins_id=self._bins.id,
-            rows=sum(part.rows for part in parts),
-            columns=tally.columns,
-            types={},
-            unreadable=tally.causes,
-        )
+        seen = tally.profile(self._bins)
         return Counted(profile=self._bins.empty(schema).merge(seen), sample=kept.sample)
+
+    def _work(
+        self,
+        parts: Sequence[Fragment],
+        blocks: Sequence[Sequence[str]],
+        wanted: Sequence[Places],
+    ) -> Iterator[tuple[Any, ...]]:
+        """List the pieces of work, each made when its turn comes."""
+        for part, places in zip(parts, wanted, strict=True):
+            division = Division(part, self._bins, self._fragments.schema)
+            for i, block in enumerate(blocks):
+                yield part, block, places, division, i == 0
 
     def _choose(self, part: Fragment) -> tuple[Places, Keys]:
         """Return the rows of a fragment that may be in the sample, and their keys."""
@@ -128,9 +179,25 @@ class Columns:
             places = np.sort(places[first])
         return places, keys[places]
 
-    def _share(self, part: Fragment, names: Sequence[str], places: Places) -> Share:
-        """Count some columns of a fragment, and take the chosen rows from them."""
-        tally = Tally()
+    def _share(
+        self,
+        part: Fragment,
+        names: Sequence[str],
+        places: Places,
+        division: Division,
+        first: bool,  # noqa: FBT001 - a piece of work is a plain tuple
+    ) -> Share:
+        """Count some columns of a fragment, and take the chosen rows from them.
+
+        The `first` share of a fragment also counts the rows of its segments.
+        """
+        divided = division.places
+        tally = Tally(
+            segments={
+                name: Tally(rows=len(rows) if first else 0)
+                for name, rows in divided.items()
+            }
+        )
         pieces: dict[str, list[pa.Array]] = {name: [] for name in names}
         needed = [n for n in names if len(places) or n in self._watched]
         if not part.rows:
@@ -140,11 +207,16 @@ class Columns:
             column = self._watched.get(name)
             if column is not None:
                 tally.add(name, self._bins.counted(column, pa.chunked_array([piece])))
-            start, end = seen[name], seen[name] + len(piece)
-            seen[name] = end
-            first, last = np.searchsorted(places, [start, end])
-            if last > first:
-                taken = piece.take(sample.arrow(places[first:last] - start))
+            start = seen[name]
+            seen[name] += len(piece)
+            if column is not None:
+                for segment, rows in divided.items():
+                    inside = _taken(piece, rows, start)
+                    if len(inside):
+                        found = self._bins.counted(column, pa.chunked_array([inside]))
+                        tally.segments[segment].add(name, found)
+            taken = _taken(piece, places, start)
+            if len(taken):
                 pieces[name].append(_plain(taken))
         schema = self._fragments.schema
         return Share(
@@ -236,6 +308,14 @@ def _blocks(names: Sequence[str], count: int) -> list[Sequence[str]]:
     """Cut names into about so many blocks, none of them empty; at least one block."""
     size = max(1, -(-len(names) // count))
     return [names[i : i + size] for i in range(0, len(names), size)] or [[]]
+
+
+def _taken(piece: pa.Array, places: Places, start: int) -> pa.Array:
+    """Take some rows from the piece of a column that begins at a row."""
+    first, last = np.searchsorted(places, [start, start + len(piece)])
+    if last == first:
+        return piece.slice(0, 0)
+    return piece.take(sample.arrow(places[first:last] - start))
 
 
 def _plain(array: pa.Array) -> pa.Array:

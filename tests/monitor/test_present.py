@@ -1,12 +1,14 @@
 """An assessment as table, Markdown and JSON."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from checks.verdict import Status
 from monitor.cycle import Turn
 from monitor.evaluate import Assessment
 from monitor.present import as_json, markdown, table
@@ -86,3 +88,33 @@ def test_markdown_is_a_table_that_names_cannot_break(drifted: Assessment) -> Non
     assert rows
     assert {8} == {row.replace("\\|", "").count("|") for row in rows}
     assert "out\\_of\\_range" in text
+
+
+def test_a_segment_stands_beside_its_column(drifted: Assessment) -> None:
+    inside = tuple(
+        replace(verdict, segment="plan = a|b")
+        for verdict in drifted.verdicts
+        if verdict.status is not Status.PASS
+    )
+    quiet = tuple(
+        replace(
+            verdict,
+            status=Status.UNKNOWN,
+            cause="too few",
+            statistic=None,
+            segment=part,
+        )
+        for verdict in inside[:2]
+        for part in ("c", "d")
+    )
+    found = replace(drifted, verdicts=(*inside, *quiet))
+
+    lines = drawn(found).splitlines()
+
+    assert any("amount (plan = a|b)" in line for line in lines)
+    assert ["(c)", "(d)"] == [
+        part
+        for part in ("(c)", "(d)")
+        if any(part in line and "too few" in line for line in lines)
+    ]
+    assert "amount (plan = a\\|b)" in markdown(found)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from checks.profile import Bins
 from checks.schema import Column, Kind, Role, Schema
+from checks.segment import Condition, Declared, Segment
 from monitor.config import Plugin
 from monitor.engines.base import Counted, Fragmented, Rows
 from monitor.engines.columns import CROWD
@@ -77,6 +79,19 @@ def table(seed: int, n: int = 2_000) -> pa.Table:
 
 BINS = Bins.fit(SCHEMA, table(0, 5_000).append_column("wrong2", pa.nulls(5_000)))
 
+FEW = Condition(column="count", kind=Kind.NUMERIC, low=1.0, high=3.0)
+RED = Condition(column="colour", kind=Kind.CATEGORICAL, levels=("red", None))
+DIVIDED = BINS.divided(
+    Declared(
+        columns={"size": 3, "paid": 2, "colour": 5},
+        named=(
+            Segment(name="few_red", conditions=(FEW, RED)),
+            Segment.where(Condition(column="gone", kind=Kind.NUMERIC, low=0.0)),
+            Segment.where(Condition(column="wrong", kind=Kind.NUMERIC, low=0.0)),
+        ),
+    )
+)
+
 
 def source(folder: Path, timestamp: str | None = "t") -> Rows:
     section = Plugin(type="parquet", options={"path": "."}, base=folder)
@@ -89,14 +104,19 @@ def write(rows: pa.Table, path: Path, group: int = 300) -> None:
 
 
 def both_ways(
-    rows: Rows, window: Window | None = None, *, by: str | None = "id", keep: int = KEEP
+    rows: Rows,
+    window: Window | None = None,
+    *,
+    by: str | None = "id",
+    keep: int = KEEP,
+    bins: Bins = BINS,
 ) -> tuple[Counted, Counted]:
     assert isinstance(rows, Fragmented)
     assert not isinstance(Batches(rows), Fragmented)
     engine = LocalEngine(threads=3)
     return (
-        engine.count(rows, window, BINS, keep=keep, by=by),
-        engine.count(Batches(rows), window, BINS, keep=keep, by=by),
+        engine.count(rows, window, bins, keep=keep, by=by),
+        engine.count(Batches(rows), window, bins, keep=keep, by=by),
     )
 
 
@@ -124,6 +144,46 @@ def test_columns_and_batches_give_the_same_bytes_and_sample(
     assert 6_000 == counted.profile.rows
     assert KEEP == counted.sample.table.num_rows
     assert {"wrong"} == set(counted.profile.unreadable)
+
+
+@pytest.mark.parametrize("group", [97, 5_000])
+def test_segments_are_counted_alike_both_ways_and_as_if_they_stood_alone(
+    tmp_path: Path, group: int
+) -> None:
+    for seed in range(3):
+        write(table(seed), tmp_path / f"{seed}.parquet", group)
+
+    counted = assert_same(both_ways(source(tmp_path), bins=DIVIDED))
+
+    found = counted.profile.segments
+    assert {segment.name for segment in DIVIDED.segments} == set(found)
+    whole = pa.concat_tables([table(seed) for seed in range(3)])
+    chosen = pc.field("count").isin([1, 2]) & (
+        pc.field("colour").isin(["red"]) | pc.field("colour").is_null()
+    )
+    alone = DIVIDED.counts(whole.filter(chosen))
+    assert alone.to_bytes() == found["few_red"].to_bytes()
+    assert 0 == found["gone ≥ 0"].rows == found["wrong ≥ 0"].rows
+    assert sum(
+        found[f"size = {i}"].rows for i in range(4) if f"size = {i}" in found
+    ) < (counted.profile.rows)
+    assert counted.profile.rows == sum(
+        found[f"paid = {said}"].rows for said in ("true", "false")
+    )
+
+
+def test_segments_of_texts_that_come_in_dictionaries_are_the_same(
+    tmp_path: Path,
+) -> None:
+    plain = table(1)
+    coded = plain.set_column(4, "colour", plain["colour"].dictionary_encode())
+    write(coded, tmp_path / "coded.parquet")
+
+    counted = assert_same(both_ways(source(tmp_path), bins=DIVIDED))
+
+    assert DIVIDED.profile(plain).segments["few_red"].to_bytes() == (
+        counted.profile.segments["few_red"].to_bytes()
+    )
 
 
 @pytest.mark.parametrize("hours", [(7, 31), (0, 48), (47, 49), (-5, 1), (60, 61)])

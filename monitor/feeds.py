@@ -1,0 +1,128 @@
+"""The opened sources of a model, and what is joined from them: labels to predictions.
+
+Labels that cannot be read are a cause, and take nothing else along.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from checks.bins import Ints
+from checks.errors import ChecksError
+from checks.outcomes import Outcomes
+from checks.profile import Bins
+from checks.suite import Evidence
+from monitor.baseline import Baseline, Performance, outcome_columns
+from monitor.config import Model
+from monitor.engines.base import Rows
+from monitor.errors import SourceError
+from monitor.labels import LabelJoin, join_outcomes
+from monitor.window import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feeds:
+    """The opened sources of a model; None where none is configured.
+
+    `history` is where earlier windows were read, None for the predictions themselves.
+    """
+
+    predictions: Rows
+    reference: Rows | None = None
+    history: Rows | None = None
+    labels: Rows | None = None
+    recomputed: Rows | None = None
+
+
+def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on
+    evidence: Evidence,
+    section: Model,
+    window: Window | None,
+    feeds: Feeds,
+    baseline: Baseline,
+    as_of: datetime,
+) -> Evidence:
+    """Put outcomes beside what is known of a window, or why there are none."""
+    if baseline.outcomes is None:
+        return replace(evidence, outcomes_cause=baseline.outcomes_cause)
+    bins = baseline.reference.bins
+    try:
+        found = labelled(section, window, feeds, as_of, bins)
+    except (SourceError, ChecksError, pa.ArrowException) as error:
+        return replace(evidence, outcomes_cause=f"labels: {error}")
+    if found is None or found.outcomes.labelled == 0:
+        return evidence
+    return replace(
+        evidence,
+        outcomes=found.outcomes,
+        outcome_effects=baseline.outcome_effects,
+        segments={
+            name: _part(part, baseline.segments[name], found.segments[name])
+            for name, part in evidence.segments.items()
+        },
+    )
+
+
+def _part(evidence: Evidence, known: Performance, found: Outcomes) -> Evidence:
+    """Put a segment's outcomes beside its profile."""
+    if known.outcomes is None or found.labelled == 0:
+        return replace(evidence, outcomes_cause=known.cause or evidence.outcomes_cause)
+    return replace(
+        evidence,
+        reference_outcomes=known.outcomes,
+        outcomes=found,
+        outcome_effects=known.effects,
+    )
+
+
+def labelled(
+    section: Model,
+    window: Window | None,
+    feeds: Feeds,
+    as_of: datetime,
+    bins: Bins | None = None,
+) -> LabelJoin | None:
+    """Summarise a window's predictions beside the labels known at `as_of`.
+
+    With `bins`, those of their segments as well. None where no labels are configured.
+    Raises SourceError, or ChecksError when the columns cannot be what the task takes.
+    """
+    if feeds.labels is None or section.labels is None:
+        return None
+    known = section.labels.timestamp
+    columns = outcome_columns(section.table, known)
+    segments = bins.segments if bins is not None else ()
+    asked = [condition.column for s in segments for condition in s.conditions]
+    wanted = [columns.id, columns.prediction, columns.score, *asked]
+    predictions = whole(
+        feeds.predictions, window, list(dict.fromkeys(n for n in wanted if n))
+    )
+    # A label becomes known after its prediction was made, never before.
+    since = window and Window(window.start, max(as_of, window.start) + _MOMENT)
+    names = [columns.id, columns.label, *([known] if known else [])]
+    labels = whole(feeds.labels, since if known else None, names)
+
+    def divide(table: pa.Table) -> Iterator[tuple[str, Ints]]:
+        if bins is not None:
+            for segment, places in bins.members(table, segments):
+                yield segment.name, places
+
+    return join_outcomes(
+        predictions,
+        labels,
+        columns=columns,
+        task=section.task,
+        as_of=as_of,
+        classes=section.classes,
+        divide=divide,
+    )
+
+
+_MOMENT = timedelta(microseconds=1)
+
+
+def whole(rows: Rows, window: Window | None, columns: list[str]) -> pa.Table:
+    """Read some columns of a window into memory; raises SourceError."""
+    return pa.Table.from_batches(list(rows.read(window, columns)))

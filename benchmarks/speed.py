@@ -7,6 +7,8 @@ clock and peak memory. Absolute times belong to the machine: read the ratios.
 """
 
 import argparse
+import json
+import math
 import os
 import statistics
 import subprocess
@@ -33,6 +35,20 @@ from evidently.presets import DataDriftPreset
 reference, current = (Dataset.from_pandas(pd.read_parquet(p)) for p in sys.argv[1:3])
 Report([DataDriftPreset()]).run(current, reference)
 """
+SCIPY = """
+import pyarrow.parquet as pq, sys
+from scipy.stats import ks_2samp, wasserstein_distance
+reference, current = (pq.ParquetFile(path) for path in sys.argv[1:3])
+for field in reference.schema_arrow:
+    if field.type == "string":
+        continue
+    x, y = (
+        f.read([field.name]).column(0).drop_null().to_numpy()
+        for f in (reference, current)
+    )
+    print(field.name, ks_2samp(x, y).statistic, wasserstein_distance(x, y) / x.std())
+"""
+EXACT = "checks: {default: false, exact_kolmogorov_smirnov: {}, exact_wasserstein: {}}"
 
 
 def measured(command: list[str], env: dict[str, str]) -> tuple[float, float]:
@@ -51,6 +67,24 @@ def median(command: list[str], env: dict[str, str], runs: int) -> tuple[float, f
     """Return the median wall time and the largest peak of some runs."""
     found = [measured(command, env) for _ in range(runs)]
     return statistics.median(t for t, _ in found), max(m for _, m in found)
+
+
+def same(driftd: list[str], scipy: list[str], env: dict[str, str]) -> None:
+    """Hold the numbers of driftd on raw rows to SciPy's."""
+    told = subprocess.run(
+        [*driftd, "--format", "json"], env=env, capture_output=True, check=False
+    )
+    found = {
+        (v["check"], v["column"]): v["value"]
+        for v in json.loads(told.stdout)["verdicts"]
+    }
+    lines = subprocess.run(scipy, env=env, capture_output=True, check=True, text=True)
+    for line in lines.stdout.splitlines():
+        name, gap, far = line.split()
+        for check, value in (("kolmogorov_smirnov", gap), ("wasserstein", far)):
+            assert math.isclose(
+                found[f"exact_{check}", name], float(value), rel_tol=1e-9
+            )
 
 
 def compare(folder: Path, rows: int, *, peers: bool) -> None:
@@ -94,7 +128,18 @@ def compare(folder: Path, rows: int, *, peers: bool) -> None:
     ratio = wall / scan
     print(f"| {rows:,} | driftd, a window while it runs | {wall:.2f} | {ratio:.1f} | |")
     print(f"| {rows:,} | two profiles to verdicts | {judging:.3f} | | |")
+    exact = config.with_name(f"exact_{rows}.yaml")
+    exact.write_text(config.read_text().replace("checks: default", EXACT))
+    check = [*driftd, "check", str(exact), "--data", str(current)]
+    wall, memory = median(check, env, RUNS)
+    ratio = wall / scan
+    print(f"| {rows:,} | driftd, exact | {wall:.2f} | {ratio:.1f} | {memory:.0f} |")
     if peers:
+        command = [sys.executable, "-c", SCIPY, str(reference), str(current)]
+        wall, memory = median(command, env, 1)
+        ratio = wall / scan
+        print(f"| {rows:,} | SciPy | {wall:.2f} | {ratio:.1f} | {memory:.0f} |")
+        same(check, command, env)
         command = [sys.executable, "-c", EVIDENTLY, str(reference), str(current)]
         wall, memory = median(command, env, 1)
         ratio = wall / scan

@@ -80,12 +80,24 @@ class NumericBins:
         if largest > 1 / TINIEST or 0 < span < TINIEST:
             cause = f"values of {largest:.3g} are beyond what float64 can square"
             raise Unmeasurable(cause)
-        distinct = ordered[np.flatnonzero(np.diff(ordered, prepend=-np.inf))]
-        if len(distinct) > MAX_EDGES:
-            at = np.linspace(0, len(ordered) - 1, MAX_EDGES).round().astype(np.int64)
-            distinct = np.unique(ordered[at])
         # -0.0 and 0.0 are one value; the sum makes the edge the positive one.
-        return cls(edges=distinct + 0.0, std=float(np.std(ordered)))
+        return cls(edges=_edges(ordered) + 0.0, std=float(np.std(ordered)))
+
+
+def _edges(ordered: Floats) -> Floats:
+    """Return the distinct values, or quantiles where there are too many of them."""
+    if len(np.unique(_spread(ordered, 4 * MAX_EDGES))) <= MAX_EDGES:
+        # Only now is it worth looking at all of them.
+        distinct = ordered[np.flatnonzero(np.diff(ordered, prepend=-np.inf))]
+        if len(distinct) <= MAX_EDGES:
+            return distinct
+    return np.unique(_spread(ordered, MAX_EDGES))
+
+
+def _spread(ordered: Floats, count: int) -> Floats:
+    """Return so many of the sorted values, evenly spaced by rank."""
+    at = np.linspace(0, len(ordered) - 1, count).round().astype(np.int64)
+    return ordered[at]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -49,9 +49,10 @@ def exact_wasserstein(reference: Values, current: Values) -> Statistic:
     std = scale_of(*profiles)
     chance = Chance.of(*profiles, distributions(*profiles))
     value = Overlay.of(reference.numbers, current.numbers).area
-    low, high = reference.numbers[0], reference.numbers[-1]
-    beyond = np.maximum(low - current.numbers, 0).sum()
-    beyond += np.maximum(current.numbers - high, 0).sum()
+    ends = reference.numbers[[0, -1]]
+    below, above = np.searchsorted(current.numbers, ends).tolist()
+    beyond = (ends[0] - current.numbers[:below]).sum()
+    beyond += (current.numbers[above:] - ends[1]).sum()
     return Statistic(
         value=value / std,
         low=max(0.0, value - chance.bias - Z * chance.spread) / std,

@@ -1,15 +1,17 @@
 """Small profiles for doctests and tests, made the way the daemon makes them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from checks.bins import LevelBins, NumericBins
 from checks.column import LevelProfile, NumericProfile, level_counts
+from checks.dependence import Dependence
 from checks.profile import Bins, Profile
 from checks.reference import Reference
 from checks.rows import Values
+from checks.samples import Known
 from checks.schema import Column, Kind, Schema
 from checks.values import numbers
 
@@ -48,17 +50,39 @@ def reference(
 ) -> Reference:
     """Make a reference of a small table: text is categorical, all else numeric."""
     arrow = pa.table(dict(table))
-    schema = Schema.of(
-        Column(
-            name=field.name,
-            kind=Kind.CATEGORICAL if pa.types.is_string(field.type) else Kind.NUMERIC,
-        )
-        for field in arrow.schema
-    )
+    schema = Schema.of(_columns(arrow))
     bins = Bins.fit(schema, arrow)
     return Reference(bins=bins, profile=bins.profile(arrow), block_rows=block_rows)
+
+
+def _columns(table: pa.Table) -> Iterator[Column]:
+    for field in table.schema:
+        text = pa.types.is_string(field.type)
+        kind = Kind.CATEGORICAL if text else Kind.NUMERIC
+        if pa.types.is_boolean(field.type):
+            kind = Kind.BOOLEAN
+        yield Column(name=field.name, kind=kind)
 
 
 def window(reference: Reference, table: Mapping[str, Sequence[Any]]) -> Profile:
     """Profile a small table in the bins of a reference."""
     return reference.bins.profile(pa.table(dict(table)))
+
+
+def rows(table: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """Return a small table of rows as a window keeps them."""
+    return pa.table(dict(table))
+
+
+def known(
+    table: Mapping[str, Sequence[Any]], stretches: Sequence[pa.Table] = ()
+) -> Known:
+    """Keep rows of a small table, as a reference does; text is categorical."""
+    arrow = pa.table(dict(table))
+    features = tuple(_columns(arrow))
+    return Known(
+        features=features,
+        rows=arrow,
+        stretches=tuple(stretches),
+        dependence=Dependence.of(stretches or [arrow], features, None),
+    )

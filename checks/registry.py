@@ -18,7 +18,7 @@ from checks.schema import Kind, Role
 from checks.statistic import Statistic
 from checks.verdict import Family
 
-PACKAGES = ("drift", "quality", "skew", "performance")
+PACKAGES = ("drift", "multivariate", "quality", "skew", "performance")
 
 Measure = Callable[..., Statistic]
 
@@ -32,6 +32,8 @@ class Subject(StrEnum):
     """Two Values: the rows of one column themselves, read again for it."""
     TABLE = "table"
     """The Reference and a window's Profile, as wholes."""
+    SAMPLE = "sample"
+    """What is Known of a reference's rows, and a sample of a window's rows."""
     PAIRS = "pairs"
     """The Pairs of one feature: served beside recomputed, row by row."""
     OUTCOMES = "outcomes"

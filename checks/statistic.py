@@ -17,6 +17,9 @@ class Statistic:
     `hidden` bounds what binning may hide: the value on the raw rows lies within
     `value ± hidden`. `at_reference` and `at_current` are the plain measure on either
     side (a missing share of 0.02 and 0.10), and `detail` is a phrase for people.
+    `explained_by` names the columns, or pairs `a ~ b`, that make the value what it is,
+    each with its share of it, the largest first: at most ten; empty for a check of one
+    column.
 
     Raises ValueError when a number is not finite: a check that cannot give a finite
     answer raises Unmeasurable instead.
@@ -32,6 +35,7 @@ class Statistic:
     at_reference: float | None = None
     at_current: float | None = None
     detail: str = ""
+    explained_by: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse numbers that are not finite, and probabilities that are none."""

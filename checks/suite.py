@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+import pyarrow as pa
+
 from checks.column import ColumnProfile
 from checks.correction import Correction, adjust
 from checks.errors import ChecksError, Unmeasurable
@@ -19,12 +21,16 @@ from checks.profile import Profile
 from checks.reference import Reference
 from checks.registry import SEGMENTED, Check, Subject, Task, every, get
 from checks.rows import Values
+from checks.samples import Known
 from checks.schema import Role, Schema
 from checks.segment import Segment
 from checks.statistic import Statistic
 from checks.threshold import Threshold, judge
 from checks.verdict import Family, Reason, Status, Verdict
 
+FEWEST_COLUMNS = 2
+"""Columns below which nothing goes together."""
+NO_ROWS = "the window has no rows"
 WARN_SHARE = 0.5
 """Where a warning level is not given it lies at this share of the failing one."""
 
@@ -34,6 +40,7 @@ class Entry:
     """One check to be made: on which column, against which threshold.
 
     `segment` names the part of the rows that it is made on; None for all of them.
+    `among` are the features that a check on rows compares, None for all of them.
     """
 
     check: Check
@@ -42,6 +49,7 @@ class Entry:
     segment: str | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     min_rows: int = 1
+    among: tuple[str, ...] | None = None
 
 
 Walk = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -53,8 +61,10 @@ class Evidence:
     """What is known of one window.
 
     `pairs` is None where no recomputed features are configured; an empty mapping
-    means that nothing could be joined. The outcomes are None where no labels are
-    configured. Each `*_cause` says in that case, or where reading failed, why.
+    means that nothing could be joined. `known` and `sample` are rows of the reference
+    and of the window, None where no check looks at rows. The outcomes are None where
+    no labels are configured. Each `*_cause` says in that case, or where reading
+    failed, why.
     `outcome_effects` are the design effects of the metrics, by check. `segments` holds
     the same of each declared segment's rows.
 
@@ -63,6 +73,9 @@ class Evidence:
     """
 
     profile: Profile
+    known: Known | None = None
+    sample: pa.Table | None = None
+    sample_cause: str = "no rows were kept"
     pairs: Mapping[str, Pairs] | None = None
     pairs_cause: str = "no recomputed features are configured"
     reference_outcomes: Outcomes | None = None
@@ -109,14 +122,16 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
     wishes: Wishes = STANDARD,
     *,
     min_rows: int = 1,
+    sample: bool = False,
     pairs: bool = False,
     outcomes: bool = False,
 ) -> tuple[Entry, ...]:
     """List the checks of a window.
 
     Row-level and performance checks are planned only where `pairs` and `outcomes` say
-    that there is something to make them on. Raises OptionError for a wish that names
-    no check, or an option that the check does not have.
+    that there is something to make them on, and standard checks on rows only where
+    `sample` says that they are kept and features are of their kinds. Raises OptionError
+    for a wish that names no check, or an option that the check does not have.
     """
     standard = [c.name for c in every() if c.default] if wishes.standard else []
     chosen = {name: Wish() for name in standard if name not in wishes.off}
@@ -124,11 +139,14 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
     for name, wish in {**chosen, **wishes.named}.items():
         check = get(name)
         check.validate(wish.options)
-        if check.needs and not any(schema.first(role) for role in check.needs):
-            continue
-        if check.subject is Subject.PAIRS and not pairs:
-            continue
-        if check.subject is Subject.OUTCOMES and not (outcomes and task in check.tasks):
+        there = {
+            Subject.SAMPLE: name in wishes.named
+            or (sample and _pairable(check, schema)),
+            Subject.PAIRS: pairs,
+            Subject.OUTCOMES: outcomes and task in check.tasks,
+        }
+        needed = not check.needs or any(schema.first(role) for role in check.needs)
+        if not (needed and there.get(check.subject, True)):
             continue
         columns = _columns(check, schema, wish, standard=name in chosen)
         entries.extend(_entry(check, wish, column, min_rows) for column in columns)
@@ -142,11 +160,17 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
     return tuple(e for e in entries if (e.check.name, e.column) not in taken)
 
 
+def _pairable(check: Check, schema: Schema) -> bool:
+    """Tell whether there are features of a check's kinds that can go together."""
+    features = schema.with_role(Role.FEATURE)
+    return sum(column.kind in check.kinds for column in features) >= FEWEST_COLUMNS
+
+
 def _columns(
     check: Check, schema: Schema, wish: Wish, *, standard: bool
 ) -> Sequence[str | None]:
     """Return the columns that a check is made on; (None,) for one on the whole."""
-    if check.subject in (Subject.TABLE, Subject.OUTCOMES):
+    if check.subject in (Subject.TABLE, Subject.SAMPLE, Subject.OUTCOMES):
         return (None,)
     if wish.columns is not None:
         return wish.columns
@@ -171,6 +195,7 @@ def _entry(check: Check, wish: Wish, column: str | None, min_rows: int) -> Entry
         column=column,
         options=MappingProxyType(dict(wish.options)),
         min_rows=0 if check.subject is Subject.TABLE else min_rows,
+        among=wish.columns if check.subject is Subject.SAMPLE else None,
     )
 
 
@@ -293,8 +318,10 @@ def _measure(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
         return str(error)
     except Exception as error:  # noqa: BLE001 - one check never takes the others along
         return f"the check failed: {type(error).__name__}: {error}"
-    if statistic.n_current < entry.min_rows:
-        rows = statistic.n_current
+    rows = statistic.n_current
+    if entry.check.subject is Subject.SAMPLE:
+        rows = evidence.profile.rows  # of which only some were looked at
+    if rows < entry.min_rows:
         return f"too few rows: {rows}, and at least {entry.min_rows} are needed"
     return statistic
 
@@ -331,6 +358,8 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
             return measure(*_values(entry, reference, evidence), **options)
         case Subject.TABLE:
             return measure(reference, evidence.profile, **options)
+        case Subject.SAMPLE:
+            return measure(*_rows(entry, evidence), **options)
         case Subject.PAIRS:
             pairs = (evidence.pairs or {}).get(entry.column or "")
             if pairs is None:
@@ -349,8 +378,7 @@ def _column(
     """Return a column's two profiles; raises Unmeasurable where there is none."""
     name = entry.column or ""
     if profile.rows == 0:
-        cause = "the window has no rows"
-        raise Unmeasurable(cause)
+        raise Unmeasurable(NO_ROWS)
     known = reference.column(name)
     if known is None:
         cause = reference.profile.unreadable.get(
@@ -362,6 +390,15 @@ def _column(
         cause = profile.unreadable.get(name, f"the window has no column {name!r}")
         raise Unmeasurable(cause)
     return known, reference.corrected(current)
+
+
+def _rows(entry: Entry, evidence: Evidence) -> tuple[Known, pa.Table]:
+    """Return rows of both sides; raises Unmeasurable where there are none."""
+    if evidence.known is None or evidence.sample is None:
+        raise Unmeasurable(evidence.sample_cause)
+    if evidence.sample.num_rows == 0:
+        raise Unmeasurable(NO_ROWS)
+    return evidence.known.among(entry.among), evidence.sample
 
 
 def _values(

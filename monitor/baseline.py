@@ -18,6 +18,7 @@ from pyarrow import ipc
 from checks import codec
 from checks.bins import Ints
 from checks.classes import Classes
+from checks.dependence import Dependence
 from checks.errors import ChecksError
 from checks.interval import Z
 from checks.metric import metrics
@@ -26,7 +27,8 @@ from checks.profile import Bins
 from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Task
 from checks.sample import Sample, arrow
-from checks.schema import Role, Schema
+from checks.samples import Known
+from checks.schema import Column, Role, Schema
 from checks.segment import NONE_DECLARED, Declared, Segment
 from monitor.errors import SourceError
 from monitor.labels import OutcomeColumns, read_outcomes
@@ -75,13 +77,15 @@ class Performance:
 class Baseline:
     """A frozen reference with the model's performance on it, and a row sample.
 
-    `segments` holds the performance on the rows of each declared segment.
+    `segments` holds the performance on the rows of each declared segment; `dependence`
+    how the features go together, None where fewer than two are numbers.
     """
 
     reference: Reference
     performance: Performance
     sample: pa.Table
     segments: Mapping[str, Performance] = field(default_factory=dict)
+    dependence: Dependence | None = None
 
     @property
     def outcomes(self) -> Outcomes | None:
@@ -103,6 +107,10 @@ class Baseline:
         """The name that the content gives it."""
         return codec.digest(self.content)
 
+    def known(self, features: tuple[Column, ...]) -> Known:
+        """Return what checks on rows compare a window's rows with."""
+        return Known(features=features, rows=self.sample, dependence=self.dependence)
+
     @cached_property
     def content(self) -> bytes:
         """The baseline in its stored form, which `from_bytes` reads."""
@@ -110,6 +118,7 @@ class Baseline:
             "reference": self.reference.to_bytes().hex(),
             **self.performance.fields,
             "sample": write_table(self.sample).hex(),
+            "dependence": self.dependence.to_bytes().hex() if self.dependence else "",
         }
         if self.segments:
             header["segments"] = {n: part.fields for n, part in self.segments.items()}
@@ -119,6 +128,7 @@ class Baseline:
     def from_bytes(cls, data: bytes) -> "Baseline":
         """Read a stored baseline; raises ProfileError when it cannot be."""
         header, _ = codec.unpack("baseline", data)
+        dependence = bytes.fromhex(header.get("dependence", ""))
         read = cls(
             reference=Reference.from_bytes(bytes.fromhex(header["reference"])),
             performance=Performance.read(header),
@@ -127,6 +137,7 @@ class Baseline:
                 name: Performance.read(part)
                 for name, part in header.get("segments", {}).items()
             },
+            dependence=Dependence.from_bytes(dependence) if dependence else None,
         )
         # What was read is what it would write: its name need not be made again.
         read.__dict__["content"] = data
@@ -175,6 +186,9 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
         performance=performance(stretches),
         sample=Sample.of(table, KEPT_ROWS, schema.first(Role.ID)).table,
         segments=done,
+        dependence=Dependence.of(
+            stretches, schema.with_role(Role.FEATURE), schema.first(Role.ID)
+        ),
     )
 
 

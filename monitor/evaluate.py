@@ -28,6 +28,7 @@ from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine
 from monitor.errors import SourceError
 from monitor.feeds import Feeds, whole, with_outcomes
+from monitor.finding import explanation
 from monitor.labels import join_pairs
 from monitor.raw import (
     CHANGED_PAST,
@@ -80,6 +81,7 @@ class Watch:
                 off=chosen.off,
             ),
             min_rows=self.settings.min_rows,
+            sample=self.settings.reference.training,
             pairs=self.section.recomputed is not None,
             outcomes=self.section.labels is not None,
         )
@@ -196,6 +198,7 @@ def verdict_dict(verdict: Verdict) -> dict[str, Any]:
         "p_adjusted": verdict.p_adjusted,
         "threshold": verdict.threshold,
         "detail": found.detail if found else "",
+        "explained_by": explanation(found),
     }
 
 
@@ -233,6 +236,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         profile=counted.profile,
         reference_outcomes=baseline.outcomes,
         segments=_parts(counted.profile),
+        **_sampled(watch, baseline, counted),
         **(_pairs(watch, window, feeds) if Subject.PAIRS in subjects else {}),
     )
     if Subject.OUTCOMES in subjects:
@@ -271,6 +275,20 @@ def _judged(
 def _parts(profile: Profile) -> dict[str, Evidence]:
     """Return what is known of each segment by its counts alone."""
     return {name: Evidence(profile=part) for name, part in profile.segments.items()}
+
+
+def _sampled(watch: Watch, baseline: Baseline, counted: Counted) -> dict[str, Any]:
+    """Lay the window's sampled rows beside the reference's, or say why not."""
+    if not watch.settings.reference.training:
+        return {"sample_cause": _NO_EARLIER_ROWS}
+    features = watch.section.table.with_role(Role.FEATURE)
+    return {"known": baseline.known(features), "sample": counted.sample.table}
+
+
+_NO_EARLIER_ROWS = (
+    "rows are compared with the training data alone: of earlier windows only counts "
+    "are. Fix: make this check in a monitor with reference: training"
+)
 
 
 def _too_small(

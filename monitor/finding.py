@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from checks.statistic import Statistic
 from checks.verdict import Family
 from monitor import wording
 from monitor.incident import SCHEMA_CHANGE, Incident
@@ -60,6 +61,7 @@ class Finding:
     n_reference: int | None = None
     n_current: int | None = None
     muted_by: str | None = None
+    explained_by: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def of(cls, incident: Incident, muted_by: Incident | None = None) -> "Finding":
@@ -83,6 +85,7 @@ class Finding:
             p_adjusted=verdict.p_adjusted,
             threshold=verdict.threshold,
             muted_by=cause,
+            explained_by=tuple(explanation(verdict.statistic)),
             **figures,
         )
 
@@ -91,6 +94,7 @@ class Finding:
         return asdict(self) | {
             "family": self.family.value,
             "since": rfc3339(self.since),
+            "explained_by": list(self.explained_by),
         }
 
     @classmethod
@@ -98,7 +102,17 @@ class Finding:
         """Read it back; what a later version added is left out."""
         known = {f.name: body[f.name] for f in fields(cls) if f.name in body}
         since = parse_time(body["since"])
-        return cls(**known | {"family": Family(body["family"]), "since": since})
+        named = tuple(body.get("explained_by", ()))
+        return cls(
+            **known
+            | {"family": Family(body["family"]), "since": since, "explained_by": named}
+        )
+
+
+def explanation(found: Statistic | None) -> list[dict[str, Any]]:
+    """Return what explains a statistic, in its JSON form."""
+    named = found.explained_by if found else ()
+    return [{"column": name, "share": share} for name, share in named]
 
 
 _FIGURES = (

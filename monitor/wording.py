@@ -162,6 +162,8 @@ def _distribution(verdict: Verdict, statistic: Statistic) -> str:
     """Say how far a distribution is from the reference's."""
     skew = verdict.family is Family.SKEW
     value = number(statistic.value)
+    if verdict.column is None:
+        return f"columns together changed, {name(verdict.check)} {value}"
     if verdict.check == "wasserstein":
         moved = "differs from training by" if skew else "moved by"
         said = f"distribution {moved} {value} reference standard deviations"

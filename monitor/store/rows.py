@@ -55,9 +55,17 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
     } | {name: getattr(statistic, name, None) for name in _STATISTIC}
 
 
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as it stands inside another row: with what explains it."""
+    found = verdict.statistic
+    named = [list(pair) for pair in found.explained_by] if found else []
+    return verdict_row(verdict) | {"explained_by": named}
+
+
 def verdict_of(row: Row) -> Verdict:
-    """Return the verdict that a flat row holds."""
+    """Return the verdict that a flat row holds, or one that stands inside another."""
     measured = row["value"] is not None
+    named = tuple((name, share) for name, share in row.get("explained_by", ()))
     return Verdict(
         check=row["check"],
         family=Family(row["family"]),
@@ -66,7 +74,9 @@ def verdict_of(row: Row) -> Verdict:
         status=Status(row["status"]),
         reason=Reason(row["reason"]),
         cause=row["cause"],
-        statistic=Statistic(**{k: row[k] for k in _STATISTIC}) if measured else None,
+        statistic=Statistic(**{k: row[k] for k in _STATISTIC}, explained_by=named)
+        if measured
+        else None,
         p_adjusted=row["p_adjusted"],
         threshold=row["threshold"],
     )
@@ -122,7 +132,7 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "last_window": incident.last_window,
         "fired": incident.fired,
         "resolved": incident.resolved,
-        "verdict": verdict_row(incident.verdict),
+        "verdict": verdict_json(incident.verdict),
     }
 
 
@@ -279,7 +289,7 @@ def evaluation_row(made: Evaluation) -> dict[str, Any]:
         "period_start": made.period.start,
         "period_end": made.period.end,
         "status": made.status.value,
-        "verdicts": [verdict_row(verdict) for verdict in made.verdicts],
+        "verdicts": [verdict_json(verdict) for verdict in made.verdicts],
         "body": dict(made.body),
     }
 

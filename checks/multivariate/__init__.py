@@ -1,0 +1,1 @@
+"""Checks of how columns go together, made on rows that were kept."""

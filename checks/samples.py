@@ -1,0 +1,60 @@
+"""What rows of a window are compared with: the reference's own rows, and its stretches.
+
+A profile tells columns one by one. How they go together is seen in whole rows, of which
+a reference and a window each keep a sample.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from checks.bins import Floats
+from checks.dependence import Dependence
+from checks.schema import Column
+
+MOST_NAMED = 10
+"""Columns, or pairs of them, that a statistic names as what explains it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Known:
+    """The reference side of a check on rows.
+
+    `features` are the columns to compare, `rows` a sample of the reference's rows, and
+    `stretches` samples of rows of its own stretches of a window's length, in order of
+    time: empty where none were kept. `dependence` is None where no two features hold
+    numbers, or where it was not measured: `dependence_cause` says which.
+    """
+
+    features: tuple[Column, ...]
+    rows: pa.Table
+    stretches: tuple[pa.Table, ...] = ()
+    dependence: Dependence | None = None
+    dependence_cause: str = "fewer than two features of the reference hold numbers"
+
+    def among(self, names: Collection[str] | None) -> "Known":
+        """Return it with these features alone; all of them for None."""
+        if names is None:
+            return self
+        kept = tuple(column for column in self.features if column.name in names)
+        return replace(self, features=kept)
+
+
+def explained(
+    names: Sequence[str], amounts: Floats | Iterable[float]
+) -> tuple[tuple[str, float], ...]:
+    """Name what explains a value, largest first, each with its share of the whole.
+
+    Amounts that are not positive explain nothing.
+
+    >>> explained(["a", "b", "c"], [1.0, 3.0, -2.0])
+    (('b', 0.75), ('a', 0.25))
+    """
+    found = np.maximum(np.nan_to_num(np.asarray(amounts, dtype=np.float64)), 0.0)
+    total = float(found.sum())
+    if total <= 0:
+        return ()
+    order = np.argsort(-found, kind="stable")[:MOST_NAMED].tolist()
+    return tuple((names[k], float(found[k]) / total) for k in order if found[k] > 0)

@@ -45,6 +45,17 @@ def grouped(
     all other values. Returns the counts of both sides; raises OptionError for fewer
     than two groups.
     """
+    group = grouping(reference, groups, levels)
+    return summed(reference, group), summed(current, group)
+
+
+def grouping(
+    reference: ColumnProfile, groups: int = GROUPS, levels: int = MAX_LEVEL_GROUPS
+) -> Ints:
+    """Return the group of each fine cell, as `grouped` adds them up.
+
+    A column of levels has one cell more than levels: that of all other values.
+    """
     if groups < FEWEST:
         msg = f"option 'groups' is {groups}, and at least {FEWEST} are compared"
         raise OptionError(msg)
@@ -56,11 +67,11 @@ def grouped(
     else:
         cells = len(reference.counts) + 1
         group = np.minimum(np.arange(cells), levels)
-    _, group = np.unique(group, return_inverse=True)
-    return _summed(reference, group), _summed(current, group)
+    return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
 
-def _summed(profile: ColumnProfile, group: Ints) -> Ints:
+def summed(profile: ColumnProfile, group: Ints) -> Ints:
+    """Add a profile's fine cells up to groups, given the group of each cell."""
     counts = profile.counts
     if isinstance(profile, LevelProfile):
         counts = np.append(counts, profile.others)

@@ -5,6 +5,9 @@ Rows of a stream are not independent: a storm delays a day's flights together. T
 stretches vary more than independent rows would; a window's effective number of rows is
 its rows over that (Kish, "Survey Sampling", 1965; Rao and Scott, Annals of Statistics
 12, 1984, first-order correction). It is measured, never assumed.
+
+An average over all directions is not enough: `variations` keeps what the stretches
+looked like, so that it can be asked whether the stream does such things by itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +22,14 @@ from checks.column import ColumnProfile
 from checks.compare import grouped
 from checks.errors import ProfileError
 from checks.profile import Bins, Profile
+from checks.registry import Facet
+from checks.statistic import Statistic
+from checks.variation import Variation
 
 MIN_BLOCKS = 3
 """Fewer stretches than this say nothing about how they vary."""
+ASKED = 0.05
+"""A larger p-value is no evidence, whatever the stream does by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +40,9 @@ class Reference:
     correlation inflates the variance of its values and of its missing share; absent
     means 1. `block_rows` holds the rows of the reference's own stretches of one
     window's length, in order of time; empty when the reference has no time. `segments`
-    holds the reference of each declared segment's rows.
+    holds the reference of each declared segment's rows. `variations` and
+    `missing_variations` tell how the values and the missing rows of these stretches
+    vary. `trailing` says that `profile` is not theirs, but one of earlier windows.
     """
 
     bins: Bins
@@ -40,14 +50,27 @@ class Reference:
     design_effects: Mapping[str, float] = field(default_factory=dict)
     missing_effects: Mapping[str, float] = field(default_factory=dict)
     block_rows: tuple[int, ...] = ()
+    variations: Mapping[str, Variation] = field(default_factory=dict)
+    missing_variations: Mapping[str, Variation] = field(default_factory=dict)
+    trailing: bool = False
     segments: Mapping[str, "Reference"] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, bins: Bins, blocks: Sequence[Profile], *, timed: bool) -> "Reference":
+    def of(
+        cls,
+        bins: Bins,
+        blocks: Sequence[Profile],
+        *,
+        timed: bool,
+        centres: Sequence[int] = (),
+        length: int = 0,
+    ) -> "Reference":
         """Build a reference from the profiles of its stretches, in order of time.
 
         `timed` is False when the rows carry no time: then the stretches are mere
-        portions of a file, and nothing is learned from how they differ.
+        portions of a file, and nothing is learned from how they differ. `centres` are
+        the middles of the stretches and `length` is theirs, in microseconds; without
+        them no season is looked for.
         """
         profile = blocks[0]
         for block in blocks[1:]:
@@ -55,6 +78,7 @@ class Reference:
         if not timed:
             return cls(bins=bins, profile=profile)
         full = [block for block in blocks if block.rows]
+        values, missing = _variations(profile, blocks, centres, length)
         return cls(
             bins=bins,
             profile=profile,
@@ -77,6 +101,8 @@ class Reference:
                 for name in profile.columns
             },
             block_rows=tuple(block.rows for block in full),
+            variations=values,
+            missing_variations=missing,
         )
 
     def column(self, name: str) -> ColumnProfile | None:
@@ -93,6 +119,38 @@ class Reference:
             missing_effect=self.missing_effects.get(name, 1.0),
         )
 
+    def unusual(
+        self,
+        found: Statistic,
+        current: ColumnProfile,
+        facet: Facet | None,
+        *,
+        at: int | None,
+        average: bool = False,
+    ) -> Statistic:
+        """Return a statistic that is certain only where the stream never does such.
+
+        What looks certain by the number of rows is asked a second time: would a
+        stretch of the reference look like that? The larger of both p-values counts.
+        `at` is the centre of the window in microseconds, None where it has no time;
+        `average` that it stands for all hours and weekdays.
+        """
+        if facet is None or found.p_value is None or found.p_value > ASKED:
+            return found
+        name = current.column.name
+        known = self.column(name)
+        kept = self.variations if facet is Facet.VALUES else self.missing_variations
+        if known is None or name not in kept:
+            return found
+        # Earlier windows of the same weekday bring their season along.
+        tail = kept[name].tail(
+            known,
+            current,
+            at=None if self.trailing else at,
+            average=average and not self.trailing,
+        )
+        return replace(found, p_value=max(found.p_value, tail))
+
     def to_bytes(self, *, bare: bool = False) -> bytes:
         """Write the reference, a `bare` one without its bins; `from_bytes` reads it."""
         profile = self.profile.to_bytes()
@@ -108,8 +166,16 @@ class Reference:
                 name: part.to_bytes(bare=True).hex()
                 for name, part in self.segments.items()
             }
-        rows = np.array(self.block_rows, dtype=np.int64)
-        return codec.pack("reference", header, {"block_rows": rows})
+        arrays = {"block_rows": np.array(self.block_rows, dtype=np.int64)}
+        kept = (("values", self.variations), ("missing", self.missing_variations))
+        for facet, variations in kept:
+            header[facet] = {}
+            for name, one in sorted(variations.items()):
+                header[facet][name] = one.length
+                arrays[f"{facet}/{name}/cells"] = one.cells
+                arrays[f"{facet}/{name}/counts"] = one.counts.ravel()
+                arrays[f"{facet}/{name}/centres"] = one.centres
+        return codec.pack("reference", header, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes, bins: Bins | None = None) -> "Reference":
@@ -129,6 +195,8 @@ class Reference:
                 name: cls.from_bytes(bytes.fromhex(part), bins)
                 for name, part in header.get("segments", {}).items()
             },
+            variations=_read(header, arrays, "values"),
+            missing_variations=_read(header, arrays, "missing"),
         )
 
     @cached_property
@@ -151,7 +219,42 @@ class Reference:
             for name, part in self.segments.items()
             if name in profile.segments
         }
-        return replace(self, profile=profile, segments=segments)
+        return replace(self, profile=profile, segments=segments, trailing=True)
+
+
+def _variations(
+    profile: Profile, blocks: Sequence[Profile], centres: Sequence[int], length: int
+) -> tuple[dict[str, Variation], dict[str, Variation]]:
+    """Count what the stretches of every column look like: values, and missing rows."""
+    values, missing = {}, {}
+    timed = len(centres) == len(blocks)
+    for name, whole in profile.columns.items():
+        held = [i for i, b in enumerate(blocks) if b.rows and name in b.columns]
+        stretches = [blocks[i].columns[name] for i in held]
+        if len(stretches) < MIN_BLOCKS:
+            continue
+        when = [centres[i] for i in held] if timed else []
+        middles = np.array(when, dtype=np.int64)
+        values[name] = Variation.of_values(whole, stretches, middles, length)
+        missing[name] = Variation.of_missing(stretches, middles, length)
+    return values, missing
+
+
+def _read(
+    header: Mapping[str, Any], arrays: Mapping[str, codec.Array], facet: str
+) -> dict[str, Variation]:
+    """Read the variations of one facet; a reference of an earlier version has none."""
+    found = {}
+    for name, length in header.get(facet, {}).items():
+        cells = arrays[f"{facet}/{name}/cells"]
+        groups = int(cells.max()) + 1 if len(cells) else 2
+        found[name] = Variation(
+            cells=cells,
+            counts=arrays[f"{facet}/{name}/counts"].reshape(-1, groups),
+            centres=arrays[f"{facet}/{name}/centres"],
+            length=length,
+        )
+    return found
 
 
 def design_effect(blocks: Sequence[ColumnProfile]) -> float:

@@ -44,6 +44,15 @@ SEGMENTED = (Subject.COLUMN, Subject.OUTCOMES)
 """What a check compares that can be made on a segment as on the whole."""
 
 
+class Facet(StrEnum):
+    """What of a column must be unusual for its stream before a check is certain."""
+
+    VALUES = "values"
+    """How its values are distributed."""
+    MISSING = "missing"
+    """How many of its rows have no value."""
+
+
 class Task(StrEnum):
     """What a model does, which decides how its performance is measured."""
 
@@ -73,6 +82,7 @@ class Check:
     default_kinds: frozenset[Kind]
     roles: frozenset[Role]
     tasks: frozenset[Task]
+    facet: Facet | None
     default: bool
     options: Mapping[str, inspect.Parameter]
     instead_of: frozenset[str]
@@ -126,6 +136,7 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
     tasks: Iterable[Task] = (),
     instead_of: Iterable[str] = (),
     needs: Iterable[Role] = (),
+    facet: Facet | None = None,
 ) -> Callable[[Measure], Measure]:
     """Register a function as a check; the function itself is returned unchanged.
 
@@ -150,6 +161,7 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
             default_kinds=every if isinstance(default, bool) else frozenset(default),
             roles=frozenset(roles),
             tasks=frozenset(tasks),
+            facet=facet,
             default=bool(default),
             options={
                 key: p for key, p in parameters.items() if p.kind is p.KEYWORD_ONLY

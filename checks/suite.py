@@ -66,13 +66,15 @@ class Evidence:
     no labels are configured. Each `*_cause` says in that case, or where reading
     failed, why.
     `outcome_effects` are the design effects of the metrics, by check. `segments` holds
-    the same of each declared segment's rows.
+    the same of each declared segment's rows. `centre` is the middle of the window in
+    microseconds since 1970; None where its rows carry no time.
 
     `values` reads one column's rows of the reference and of the window, and raises
     Unmeasurable where they cannot be had; `walk` may do so side by side.
     """
 
     profile: Profile
+    centre: int | None = None
     known: Known | None = None
     sample: pa.Table | None = None
     sample_cause: str = "no rows were kept"
@@ -353,9 +355,11 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
     measure, options = entry.check.measure, entry.options
     match entry.check.subject:
         case Subject.COLUMN:
-            return measure(*_column(entry, reference, evidence.profile), **options)
+            found = measure(*_column(entry, reference, evidence.profile), **options)
+            return _guarded(entry, found, reference, evidence)
         case Subject.VALUES:
-            return measure(*_values(entry, reference, evidence), **options)
+            found = measure(*_values(entry, reference, evidence), **options)
+            return _guarded(entry, found, reference, evidence)
         case Subject.TABLE:
             return measure(reference, evidence.profile, **options)
         case Subject.SAMPLE:
@@ -399,6 +403,16 @@ def _rows(entry: Entry, evidence: Evidence) -> tuple[Known, pa.Table]:
     if evidence.sample.num_rows == 0:
         raise Unmeasurable(NO_ROWS)
     return evidence.known.among(entry.among), evidence.sample
+
+
+def _guarded(
+    entry: Entry, found: Statistic, reference: Reference, evidence: Evidence
+) -> Statistic:
+    """Return a statistic that is certain only where the stream never does such."""
+    current = evidence.profile.columns[entry.column or ""]
+    return reference.unusual(
+        found, reference.corrected(current), entry.check.facet, at=evidence.centre
+    )
 
 
 def _values(

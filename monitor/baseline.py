@@ -167,9 +167,17 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
         raise SourceError(msg, permanent=True)
     stretches = _stretches(table, schema.first(Role.TIMESTAMP), length)
     timed = len(stretches) > 1
+    unit = length // timedelta(microseconds=1)
+    centres = _centres(stretches, schema.first(Role.TIMESTAMP), unit) if timed else []
 
     def reference(of: Sequence[pa.Table]) -> Reference:
-        return Reference.of(bins, [bins.counts(rows) for rows in of], timed=timed)
+        return Reference.of(
+            bins,
+            [bins.counts(rows) for rows in of],
+            timed=timed,
+            centres=centres,
+            length=unit,
+        )
 
     def performance(of: Sequence[pa.Table]) -> Performance:
         return _performance(of, schema, task, classes or Classes())
@@ -207,11 +215,7 @@ def _stretches(
     column = table.column(timestamp)
     if not pa.types.is_timestamp(column.type) or column.null_count:
         return [table]
-    moments: Ints = np.asarray(
-        pc.cast(
-            pc.cast(column, pa.timestamp("us", column.type.tz), safe=False), "int64"
-        )
-    )
+    moments = _moments(column)
     block = moments // (length // timedelta(microseconds=1))
     order: npt.NDArray[np.int64] = np.argsort(block, kind="stable")
     cuts = np.flatnonzero(np.diff(block[order])) + 1
@@ -220,6 +224,20 @@ def _stretches(
     return [
         ordered.slice(start, end - start) for start, end in itertools.pairwise(edges)
     ]
+
+
+def _moments(column: pa.ChunkedArray) -> Ints:
+    """Return timestamps in microseconds since 1970."""
+    exact = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
+    return np.asarray(pc.cast(exact, "int64"))
+
+
+def _centres(
+    stretches: Sequence[pa.Table], timestamp: str | None, length: int
+) -> list[int]:
+    """Return the middle of each stretch that `_stretches` cut, in microseconds."""
+    starts = [_moments(rows.column(timestamp).slice(0, 1))[0] for rows in stretches]
+    return [int(start) // length * length + length // 2 for start in starts]
 
 
 def _performance(

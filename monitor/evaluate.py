@@ -234,8 +234,9 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     subjects = frozenset(entry.check.subject for entry in entries)
     evidence = Evidence(
         profile=counted.profile,
+        centre=window.centre if window else None,
         reference_outcomes=baseline.outcomes,
-        segments=_parts(counted.profile),
+        segments=_parts(counted.profile, window),
         **_sampled(watch, baseline, counted),
         **(_pairs(watch, window, feeds) if Subject.PAIRS in subjects else {}),
     )
@@ -272,9 +273,12 @@ def _judged(
         )
 
 
-def _parts(profile: Profile) -> dict[str, Evidence]:
+def _parts(profile: Profile, window: Window | None) -> dict[str, Evidence]:
     """Return what is known of each segment by its counts alone."""
-    return {name: Evidence(profile=part) for name, part in profile.segments.items()}
+    return {
+        name: Evidence(profile=part, centre=window.centre if window else None)
+        for name, part in profile.segments.items()
+    }
 
 
 def _sampled(watch: Watch, baseline: Baseline, counted: Counted) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
@@ -29,6 +31,11 @@ class Window:
     def length(self) -> timedelta:
         """How long the window is."""
         return self.end - self.start
+
+    @property
+    def centre(self) -> int:
+        """The middle of the window, in microseconds since 1970."""
+        return ((self.start - EPOCH) + self.length / 2) // timedelta(microseconds=1)
 
     def __str__(self) -> str:
         """Write both ends in RFC 3339, an ISO 8601 interval."""
@@ -56,9 +63,6 @@ def parse_time(text: str) -> datetime:
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC)
-
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def floor(moment: datetime, every: timedelta) -> datetime:

@@ -7,7 +7,7 @@ from checks.column import ColumnProfile
 from checks.compare import measurable
 from checks.ecdf import distributions, numeric
 from checks.gap import Gap, Powers, Square, beyond, cuts, powers, rooted
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -19,6 +19,7 @@ LARGEST = 8.0
 @check(
     "anderson_darling",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.175,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )

@@ -4,12 +4,12 @@ from checks.bins import Floats
 from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Divergence, Shares, divergence, rooted
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("chi_square", family=Family.DRIFT, threshold=0.2)
+@check("chi_square", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.2)
 def chi_square(
     reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
 ) -> Statistic:

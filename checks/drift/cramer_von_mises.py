@@ -4,7 +4,7 @@ from checks.column import ColumnProfile
 from checks.compare import measurable
 from checks.ecdf import distributions, numeric
 from checks.gap import Gap, Square, beyond, bridge, rooted
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -13,6 +13,7 @@ from checks.verdict import Family
 @check(
     "cramer_von_mises",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.075,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )

@@ -16,7 +16,7 @@ from checks.ecdf import (
     scale_of,
 )
 from checks.gap import Gap, Square, beyond, bridge, rooted
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -27,6 +27,7 @@ TINY = float(np.finfo(np.float64).tiny)
 @check(
     "energy",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.1,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )

@@ -6,7 +6,7 @@ from functools import partial
 from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Shares, divergence, jensen_shannon, rooted
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
 
@@ -14,7 +14,7 @@ EIGHTH = 1 / 8
 """The Jensen-Shannon divergence, in nats, is this share of the squared effect size."""
 
 
-@check("g_test", family=Family.DRIFT, threshold=0.2)
+@check("g_test", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.2)
 def g_test(
     reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
 ) -> Statistic:

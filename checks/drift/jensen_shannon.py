@@ -7,7 +7,7 @@ from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import NATS, Shares, Unit, divergence, rooted
 from checks.distance import jensen_shannon as rule
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -16,6 +16,7 @@ from checks.verdict import Family
 @check(
     "jensen_shannon",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.1,
     default=(Kind.CATEGORICAL, Kind.BOOLEAN),
 )

@@ -6,12 +6,12 @@ from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import NATS, Shares, Unit, divergence
 from checks.distance import jensen_shannon as rule
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("js_divergence", family=Family.DRIFT, threshold=0.01)
+@check("js_divergence", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.01)
 def js_divergence(
     reference: ColumnProfile,
     current: ColumnProfile,

@@ -8,7 +8,7 @@ from scipy import special
 from checks.column import ColumnProfile
 from checks.compare import measurable
 from checks.ecdf import distributions, numeric
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -20,6 +20,7 @@ BAND = 1.3580986393225505
 @check(
     "kolmogorov_smirnov",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.1,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )

@@ -6,12 +6,12 @@ from checks.bins import Floats
 from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Divergence, Shares, divergence
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("kullback_leibler", family=Family.DRIFT, threshold=0.1)
+@check("kullback_leibler", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1)
 def kullback_leibler(
     reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
 ) -> Statistic:

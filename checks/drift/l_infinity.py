@@ -6,7 +6,7 @@ from scipy import special
 from checks.bins import MAX_LEVELS
 from checks.column import ColumnProfile, LevelProfile
 from checks.compare import GROUPS, grouped, homogeneity, measurable, shares, smoothed
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
 
@@ -14,7 +14,7 @@ MISSES = 0.05
 """The interval holds for the largest of all gaps, at 95 %."""
 
 
-@check("l_infinity", family=Family.DRIFT, threshold=0.05)
+@check("l_infinity", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.05)
 def l_infinity(
     reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
 ) -> Statistic:

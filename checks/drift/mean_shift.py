@@ -6,7 +6,7 @@ from checks.column import ColumnProfile
 from checks.compare import measurable
 from checks.ecdf import mean, numeric, rounding, scale_of
 from checks.interval import Z, normal_tail
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.shift import Direction, Shift, variances
 from checks.statistic import Statistic
@@ -16,6 +16,7 @@ from checks.verdict import Family
 @check(
     "mean_shift",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.1,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )

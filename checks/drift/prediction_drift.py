@@ -3,7 +3,7 @@
 from checks.column import ColumnProfile
 from checks.drift.jensen_shannon import jensen_shannon
 from checks.drift.wasserstein import wasserstein
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Role
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -12,6 +12,7 @@ from checks.verdict import Family
 @check(
     "prediction_drift",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.1,
     roles=(Role.PREDICTION, Role.SCORE),
     instead_of=("wasserstein", "jensen_shannon"),

@@ -4,7 +4,7 @@ from checks.column import ColumnProfile, LevelProfile
 from checks.compare import measurable
 from checks.errors import Unmeasurable
 from checks.interval import share_difference
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.shares import differs
 from checks.statistic import Statistic
@@ -17,6 +17,7 @@ LEVELS = 2
 @check(
     "proportion_z",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.05,
     kinds=(Kind.CATEGORICAL, Kind.BOOLEAN),
 )

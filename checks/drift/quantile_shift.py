@@ -9,7 +9,7 @@ from checks.compare import measurable
 from checks.ecdf import distributions, numeric, scale_of
 from checks.errors import OptionError
 from checks.interval import Z
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.shares import exceeds
 from checks.shift import Direction, Shift, quantile
@@ -22,6 +22,7 @@ MEDIAN = 0.5
 @check(
     "quantile_shift",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.1,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )

@@ -8,12 +8,12 @@ from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Shares
 from checks.interval import Z, folded_bias
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("total_variation", family=Family.DRIFT, threshold=0.1)
+@check("total_variation", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1)
 def total_variation(
     reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
 ) -> Statistic:

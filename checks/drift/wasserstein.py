@@ -18,7 +18,7 @@ from checks.ecdf import (
     scale_of,
 )
 from checks.interval import Z, folded_bias, gamma_tail
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -30,6 +30,7 @@ STRETCHES = 64
 @check(
     "wasserstein",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     threshold=0.1,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
     default=True,

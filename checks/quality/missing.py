@@ -2,13 +2,15 @@
 
 from checks.column import ColumnProfile
 from checks.errors import Unmeasurable
-from checks.registry import check
+from checks.registry import Facet, check
 from checks.shares import larger_share
 from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("missing", family=Family.QUALITY, threshold=0.05, default=True)
+@check(
+    "missing", family=Family.QUALITY, threshold=0.05, default=True, facet=Facet.MISSING
+)
 def missing(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     """Measure by how much the share of rows without a value has grown.
 

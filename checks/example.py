@@ -1,6 +1,7 @@
 """Small profiles for doctests and tests, made the way the daemon makes them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from checks.profile import Bins, Profile
 from checks.reference import Reference
 from checks.rows import Values
 from checks.samples import Known
-from checks.schema import Column, Kind, Schema
+from checks.schema import Column, Kind, Role, Schema
 from checks.values import numbers
 
 REFERENCE = tuple(float(i) for i in range(100))
@@ -46,22 +47,37 @@ def gathered(rows: Iterable[Any], kind: Kind = Kind.NUMERIC) -> Values:
 
 
 def reference(
-    table: Mapping[str, Sequence[Any]], block_rows: tuple[int, ...] = ()
+    table: Mapping[str, Sequence[Any]],
+    block_rows: tuple[int, ...] = (),
+    quiet: tuple[float, ...] = (),
+    roles: Mapping[str, Role] | None = None,
 ) -> Reference:
-    """Make a reference of a small table: text is categorical, all else numeric."""
+    """Make a reference of a small table: text is categorical, all else numeric.
+
+    `roles` says what columns are that are no features; the table may lack them.
+    """
     arrow = pa.table(dict(table))
-    schema = Schema.of(_columns(arrow))
-    bins = Bins.fit(schema, arrow)
-    return Reference(bins=bins, profile=bins.profile(arrow), block_rows=block_rows)
+    roles = roles or {}
+    absent = [
+        Column(name=name, kind=Kind.CATEGORICAL, role=role)
+        for name, role in roles.items()
+        if name not in table
+    ]
+    bins = Bins.fit(Schema.of([*_columns(arrow, roles), *absent]), arrow)
+    whole = Reference.of(bins, [bins.profile(arrow)], timed=False)
+    return replace(whole, block_rows=block_rows, quiet=quiet)
 
 
-def _columns(table: pa.Table) -> Iterator[Column]:
+def _columns(
+    table: pa.Table, roles: Mapping[str, Role] | None = None
+) -> Iterator[Column]:
     for field in table.schema:
         text = pa.types.is_string(field.type)
         kind = Kind.CATEGORICAL if text else Kind.NUMERIC
         if pa.types.is_boolean(field.type):
             kind = Kind.BOOLEAN
-        yield Column(name=field.name, kind=kind)
+        role = (roles or {}).get(field.name, Role.FEATURE)
+        yield Column(name=field.name, kind=kind, role=role)
 
 
 def window(reference: Reference, table: Mapping[str, Sequence[Any]]) -> Profile:

@@ -101,9 +101,13 @@ def level_of(alpha: float, family: int, correction: Correction) -> float:
 
 def family_of(entries: Iterable[Entry], reference: Reference) -> int:
     """Count the checks of a plan that give a p-value: those which share the level."""
-    timed = len(reference.block_rows) >= MIN_BLOCKS
+    known = {
+        "volume": len(reference.block_rows) >= MIN_BLOCKS,
+        "freshness": len(reference.quiet) >= MIN_BLOCKS,
+        "schema_change": False,
+    }
     return sum(
-        timed if entry.check.name == "volume" else entry.check.name != "schema_change"
+        known.get(entry.check.name, True)
         for entry in entries
         if entry.check.subject not in (Subject.COLUMN, Subject.VALUES)
         or reference.column(entry.column or "") is not None

@@ -16,11 +16,12 @@ import pyarrow as pa
 from checks import codec
 from checks.bins import ColumnBins, Ints, LevelBins, NumericBins
 from checks.column import ColumnProfile, LevelProfile, NumericProfile, level_counts
+from checks.distinct import Distinct
 from checks.errors import ProfileError, Unmeasurable
 from checks.sample import arrow
 from checks.schema import Column, Kind, Role, Schema
 from checks.segment import Declared, Segment, members
-from checks.values import family_of, numbers
+from checks.values import family_of, hashes, latest, numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +30,9 @@ class Profile:
 
     `columns` holds what could be counted; `types` the families of every column that
     was seen, watched or not; `unreadable` the columns that could not be counted, each
-    with its cause.
+    with its cause. `ids` tells how many different ids there are, and `newest` is the
+    latest timestamp, in microseconds since the Unix epoch; both are None where there is
+    no such column, or the profile is older than they are.
     """
 
     bins_id: str
@@ -38,6 +41,8 @@ class Profile:
     types: Mapping[str, tuple[str, ...]]
     unreadable: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[str, "Profile"] = field(default_factory=dict)
+    ids: Distinct | None = None
+    newest: int | None = None
 
     def merge(self, other: "Profile") -> "Profile":
         """Return the profile of both windows' rows.
@@ -70,6 +75,10 @@ class Profile:
             types=types,
             unreadable=unreadable,
             segments=_both_segments(self.segments, other.segments),
+            ids=together(self.ids, other.ids),
+            newest=max(
+                (t for t in (self.newest, other.newest) if t is not None), default=None
+            ),
         )
 
     def to_bytes(self) -> bytes:
@@ -91,6 +100,12 @@ class Profile:
             header["segments"] = {
                 name: part.to_bytes().hex() for name, part in self.segments.items()
             }
+        if self.newest is not None:
+            header["newest"] = self.newest
+        if self.ids is not None:
+            # No array of a column is named so: theirs end in what they hold.
+            header["ids"] = self.ids.rows
+            arrays |= {f"ids:{part}": held for part, held in self.ids.arrays.items()}
         return codec.pack("profile", header, arrays)
 
     @property
@@ -106,6 +121,13 @@ def _both_segments(
     for name, part in theirs.items():
         found[name] = found[name].merge(part) if name in found else part
     return dict(sorted(found.items()))
+
+
+def together(mine: Distinct | None, theirs: Distinct | None) -> Distinct | None:
+    """Merge what is known of the ids on both sides."""
+    if mine is None or theirs is None:
+        return mine or theirs
+    return mine.merge(theirs)
 
 
 def both(mine: ColumnProfile | None, theirs: ColumnProfile | None) -> ColumnProfile:
@@ -221,7 +243,7 @@ class Bins:
 
     def profile(self, table: pa.Table) -> Profile:
         """Count the rows of a table, and those of each segment by themselves."""
-        whole = self.counts(table)
+        whole = self.whole(table)
         if not self.segments:
             return whole
         return replace(
@@ -230,6 +252,16 @@ class Bins:
                 segment.name: self.counts(table.take(arrow(places)))
                 for segment, places in self.members(table, self.segments)
             },
+        )
+
+    def whole(self, table: pa.Table) -> Profile:
+        """Count the rows of a table, with their ids and times; no segments."""
+        ids, moments = self.schema.first(Role.ID), self.schema.first(Role.TIMESTAMP)
+        names = table.column_names
+        return replace(
+            self.counts(table),
+            ids=distinct(table.column(ids)) if ids in names else None,
+            newest=latest(table.column(moments)) if moments in names else None,
         )
 
     def members(
@@ -318,7 +350,21 @@ class Bins:
                 name: self.read(bytes.fromhex(part))
                 for name, part in header.get("segments", {}).items()
             },
+            ids=Distinct.from_arrays(
+                header["ids"], arrays["ids:hashes"], arrays["ids:registers"]
+            )
+            if "ids" in header
+            else None,
+            newest=header.get("newest"),
         )
+
+
+def distinct(array: pa.ChunkedArray) -> Distinct | None:
+    """Tell ids apart; None where they have no plain form."""
+    try:
+        return Distinct.of(hashes(array))
+    except Unmeasurable:
+        return None
 
 
 def _fit(column: Column, array: pa.ChunkedArray) -> ColumnBins:

@@ -10,8 +10,9 @@ An average over all directions is not enough: `variations` keeps what the stretc
 looked like, so that it can be asked whether the stream does such things by itself.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +33,37 @@ ASKED = 0.05
 """A larger p-value is no evidence, whatever the stream does by itself."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """How often ids came again within one stretch of a reference.
+
+    `rows` have an id, that of `repeated` of them (an estimate where ids are very many)
+    came before in the same stretch. `effect` is the design effect of that share, and
+    `error` the standard error of an estimate of `repeated`.
+    """
+
+    rows: int
+    repeated: float
+    effect: float = 1.0
+    error: float = 0.0
+
+    @classmethod
+    def of(cls, blocks: Sequence[Profile]) -> "Repeats | None":
+        """Count the repeated ids of a reference's stretches; None where none are."""
+        found = [block.ids for block in blocks if block.ids is not None]
+        if not found:
+            return None
+        again = [max(0.0, ids.rows - ids.number) for ids in found]
+        rows = [ids.rows for ids in found]
+        counts = np.rint(np.array([np.subtract(rows, again), again]).T)
+        return cls(
+            rows=sum(rows),
+            repeated=math.fsum(again),
+            effect=_overdispersion(counts.astype(np.int64)),
+            error=math.hypot(*(ids.error for ids in found)),
+        )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reference:
     """A frozen reference: everything that a window's profile is compared with.
@@ -42,7 +74,9 @@ class Reference:
     window's length, in order of time; empty when the reference has no time. `segments`
     holds the reference of each declared segment's rows. `variations` and
     `missing_variations` tell how the values and the missing rows of these stretches
-    vary. `trailing` says that `profile` is not theirs, but one of earlier windows.
+    vary, `quiet` which share of its length had passed after the newest row of each, and
+    `repeats` of how many rows the id had come before in the same stretch. `trailing`
+    says that `profile` is not theirs, but one of earlier windows.
     """
 
     bins: Bins
@@ -54,6 +88,8 @@ class Reference:
     missing_variations: Mapping[str, Variation] = field(default_factory=dict)
     trailing: bool = False
     segments: Mapping[str, "Reference"] = field(default_factory=dict)
+    quiet: tuple[float, ...] = ()
+    repeats: Repeats | None = None
 
     @classmethod
     def of(
@@ -69,14 +105,15 @@ class Reference:
 
         `timed` is False when the rows carry no time: then the stretches are mere
         portions of a file, and nothing is learned from how they differ. `centres` are
-        the middles of the stretches and `length` is theirs, in microseconds; without
-        them no season is looked for.
+        the middles of the stretches and `length` is theirs, in microseconds, each
+        beginning at a multiple of it; without them no season is looked for.
         """
         profile = blocks[0]
         for block in blocks[1:]:
             profile = profile.merge(block)
         if not timed:
-            return cls(bins=bins, profile=profile)
+            repeats = Repeats.of([profile])
+            return cls(bins=bins, profile=profile, repeats=repeats)
         full = [block for block in blocks if block.rows]
         values, missing = _variations(profile, blocks, centres, length)
         return cls(
@@ -103,6 +140,8 @@ class Reference:
             block_rows=tuple(block.rows for block in full),
             variations=values,
             missing_variations=missing,
+            quiet=_quiet(full, length),
+            repeats=Repeats.of(full),
         )
 
     def column(self, name: str) -> ColumnProfile | None:
@@ -160,6 +199,8 @@ class Reference:
             "missing_effects": dict(self.missing_effects),
             "bins": bins.hex(),
             "profile": profile.hex(),
+            "quiet": list(self.quiet),
+            "repeats": asdict(self.repeats) if self.repeats else None,
         }
         if self.segments:
             header["segments"] = {
@@ -197,6 +238,8 @@ class Reference:
             },
             variations=_read(header, arrays, "values"),
             missing_variations=_read(header, arrays, "missing"),
+            quiet=tuple(header.get("quiet", ())),
+            repeats=Repeats(**found) if (found := header.get("repeats")) else None,
         )
 
     @cached_property
@@ -255,6 +298,17 @@ def _read(
             length=length,
         )
     return found
+
+
+def _quiet(blocks: Sequence[Profile], length: int) -> tuple[float, ...]:
+    """Return which share of each stretch had passed after its newest row.
+
+    The last stretch is left out: it ends where the reference was cut off.
+    """
+    newest = [block.newest for block in blocks[:-1] if block.newest is not None]
+    if not length:
+        return ()
+    return tuple(1 - (moment % length + 1) / length for moment in newest)
 
 
 def design_effect(blocks: Sequence[ColumnProfile]) -> float:

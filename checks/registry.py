@@ -34,6 +34,8 @@ class Subject(StrEnum):
     """The Reference and a window's Profile, as wholes."""
     SAMPLE = "sample"
     """What is Known of a reference's rows, and a sample of a window's rows."""
+    STREAM = "stream"
+    """The Reference, a window's Profile, and when the window began and ended."""
     PAIRS = "pairs"
     """The Pairs of one feature: served beside recomputed, row by row."""
     OUTCOMES = "outcomes"
@@ -70,7 +72,7 @@ class Check:
     suite, for the kinds in `default_kinds` (a column check) or for all. `instead_of`
     names checks of the standard suite whose place it takes, where a user asks for it.
     A check on the whole table is planned only where some column has a role that it
-    `needs`.
+    `needs`, and made however few rows there are where it says `any_rows`.
     """
 
     name: str
@@ -87,6 +89,7 @@ class Check:
     options: Mapping[str, inspect.Parameter]
     instead_of: frozenset[str]
     needs: frozenset[Role]
+    any_rows: bool
 
     @property
     def summary(self) -> str:
@@ -137,6 +140,7 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
     instead_of: Iterable[str] = (),
     needs: Iterable[Role] = (),
     facet: Facet | None = None,
+    any_rows: bool = False,
 ) -> Callable[[Measure], Measure]:
     """Register a function as a check; the function itself is returned unchanged.
 
@@ -168,6 +172,7 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
             },
             instead_of=frozenset(instead_of),
             needs=frozenset(needs),
+            any_rows=any_rows,
         )
         return measure
 

@@ -15,9 +15,9 @@ MIN_EXPECTED = 5.0
 
 def larger_share(  # noqa: PLR0913 - two counts of two samples
     *,
-    count_reference: int,
+    count_reference: float,
     n_reference: int,
-    count_current: int,
+    count_current: float,
     n_current: int,
     effect: float = 1.0,
     detail: str = "",

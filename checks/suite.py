@@ -67,7 +67,8 @@ class Evidence:
     failed, why.
     `outcome_effects` are the design effects of the metrics, by check. `segments` holds
     the same of each declared segment's rows. `centre` is the middle of the window in
-    microseconds since 1970; None where its rows carry no time.
+    microseconds since 1970; None where its rows carry no time. `span` is when it began
+    and ended, likewise; None where nobody cut it.
 
     `values` reads one column's rows of the reference and of the window, and raises
     Unmeasurable where they cannot be had; `walk` may do so side by side.
@@ -78,6 +79,7 @@ class Evidence:
     known: Known | None = None
     sample: pa.Table | None = None
     sample_cause: str = "no rows were kept"
+    span: tuple[int, int] | None = None
     pairs: Mapping[str, Pairs] | None = None
     pairs_cause: str = "no recomputed features are configured"
     reference_outcomes: Outcomes | None = None
@@ -168,11 +170,15 @@ def _pairable(check: Check, schema: Schema) -> bool:
     return sum(column.kind in check.kinds for column in features) >= FEWEST_COLUMNS
 
 
+_WHOLE = (Subject.TABLE, Subject.SAMPLE, Subject.STREAM, Subject.OUTCOMES)
+"""What is no one column's."""
+
+
 def _columns(
     check: Check, schema: Schema, wish: Wish, *, standard: bool
 ) -> Sequence[str | None]:
     """Return the columns that a check is made on; (None,) for one on the whole."""
-    if check.subject in (Subject.TABLE, Subject.SAMPLE, Subject.OUTCOMES):
+    if check.subject in _WHOLE:
         return (None,)
     if wish.columns is not None:
         return wish.columns
@@ -196,7 +202,7 @@ def _entry(check: Check, wish: Wish, column: str | None, min_rows: int) -> Entry
         threshold=Threshold(fail=fail, warn=warn),
         column=column,
         options=MappingProxyType(dict(wish.options)),
-        min_rows=0 if check.subject is Subject.TABLE else min_rows,
+        min_rows=0 if check.any_rows else min_rows,
         among=wish.columns if check.subject is Subject.SAMPLE else None,
     )
 
@@ -360,8 +366,8 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
         case Subject.VALUES:
             found = measure(*_values(entry, reference, evidence), **options)
             return _guarded(entry, found, reference, evidence)
-        case Subject.TABLE:
-            return measure(reference, evidence.profile, **options)
+        case Subject.TABLE | Subject.STREAM:
+            return measure(*_whole(entry, reference, evidence), **options)
         case Subject.SAMPLE:
             return measure(*_rows(entry, evidence), **options)
         case Subject.PAIRS:
@@ -374,6 +380,16 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
                 raise Unmeasurable(evidence.outcomes_cause)
             found = measure(evidence.reference_outcomes, evidence.outcomes, **options)
             return found.widened(evidence.outcome_effects.get(entry.check.name, 1.0))
+
+
+def _whole(entry: Entry, reference: Reference, evidence: Evidence) -> tuple[Any, ...]:
+    """Return the whole of both sides, and when the window was where that matters."""
+    if entry.check.subject is Subject.TABLE:
+        return reference, evidence.profile
+    if evidence.span is None:
+        cause = "nobody said when the window began and ended"
+        raise Unmeasurable(cause)
+    return reference, evidence.profile, evidence.span
 
 
 def _column(

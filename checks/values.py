@@ -84,6 +84,26 @@ def _microseconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
         raise Unmeasurable(cause) from None
 
 
+def latest(column: pa.ChunkedArray | pa.Array) -> int | None:
+    """Return the latest of some instants, in microseconds since the Unix epoch, UTC.
+
+    None where there is none, or where the column holds anything but instants and dates.
+    """
+    kind = column.type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return None
+    last = pc.max(column)
+    if not last.is_valid:
+        return None
+    try:
+        moment = pc.cast(
+            last, pa.timestamp("us", getattr(kind, "tz", None)), safe=False
+        )
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    return int(moment.value)
+
+
 def _apart(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column of numbers; raises Unmeasurable where float64 would merge some.
 
@@ -159,6 +179,9 @@ _PRIMES = (
     np.uint64(0x94D049BB133111EB),
 )
 
+NULL = _PRIMES[1]
+"""The hash of null, which no value is likely to have."""
+
 
 def mix(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Scatter 64-bit words evenly: the finaliser of splitmix64.
@@ -193,7 +216,7 @@ def hashes(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
         result = mix((np.asarray(filled) + 0.0).view(np.uint64))
     else:
         result = _text_hashes(texts(column))
-    return np.where(valid, result, _PRIMES[1])
+    return np.where(valid, result, NULL)
 
 
 def _text_hashes(column: pa.Array) -> npt.NDArray[np.uint64]:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -23,7 +23,7 @@ from checks.errors import ChecksError
 from checks.interval import Z
 from checks.metric import metrics
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_all
-from checks.profile import Bins
+from checks.profile import Bins, Profile
 from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Task
 from checks.sample import Sample, arrow
@@ -170,13 +170,9 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
     unit = length // timedelta(microseconds=1)
     centres = _centres(stretches, schema.first(Role.TIMESTAMP), unit) if timed else []
 
-    def reference(of: Sequence[pa.Table]) -> Reference:
+    def reference(profiles: Iterable[Profile]) -> Reference:
         return Reference.of(
-            bins,
-            [bins.counts(rows) for rows in of],
-            timed=timed,
-            centres=centres,
-            length=unit,
+            bins, list(profiles), timed=timed, centres=centres, length=unit
         )
 
     def performance(of: Sequence[pa.Table]) -> Performance:
@@ -187,10 +183,10 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
     for segment in bins.segments:
         # One segment after the other: its stretches' profiles are many.
         inside = [_inside(rows, segment, bins) for rows in stretches]
-        parts[segment.name] = reference(inside)
+        parts[segment.name] = reference(map(bins.counts, inside))
         done[segment.name] = performance([r for r in inside if r.num_rows] or inside)
     return Baseline(
-        reference=replace(reference(stretches), segments=parts),
+        reference=replace(reference(map(bins.whole, stretches)), segments=parts),
         performance=performance(stretches),
         sample=Sample.of(table, KEPT_ROWS, schema.first(Role.ID)).table,
         segments=done,

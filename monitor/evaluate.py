@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -37,7 +37,7 @@ from monitor.raw import (
     RawRows,
     Side,
 )
-from monitor.window import Window, rfc3339
+from monitor.window import EPOCH, Window, rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +235,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     evidence = Evidence(
         profile=counted.profile,
         centre=window.centre if window else None,
+        span=_span(window),
         reference_outcomes=baseline.outcomes,
         segments=_parts(counted.profile, window),
         **_sampled(watch, baseline, counted),
@@ -256,6 +257,14 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         outcomes=evidence.outcomes,
         notes=(*notes, *_too_small(watch, entries, verdicts, reference, counted)),
     )
+
+
+def _span(window: Window | None) -> tuple[int, int] | None:
+    """Return when a window begins and ends, in microseconds since the Unix epoch."""
+    if window is None:
+        return None
+    micro = timedelta(microseconds=1)
+    return (window.start - EPOCH) // micro, (window.end - EPOCH) // micro
 
 
 def _judged(

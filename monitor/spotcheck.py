@@ -29,8 +29,8 @@ from monitor.sources.base import Identified, open_source
 from monitor.versions import current_version
 from monitor.window import EPOCH, Window, floor
 
-VOLUME = "volume"
-"""The check that means nothing on a file: that holds whatever somebody put into it."""
+OF_A_STRETCH = ("volume", "freshness")
+"""Checks that mean nothing on a file: it holds whatever somebody put into it."""
 
 _OFF = CheckChoice.model_validate(False)  # noqa: FBT003 - as a config says it
 
@@ -109,7 +109,7 @@ def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessm
     if asked.data is not None:
         predictions = _given(asked.data, section)
     if asked.whole:
-        watch = _without_volume(watch)
+        watch = _on_a_file(watch)
         window = _span(predictions, section.time_column)
         predictions = _Whole(predictions)
     else:
@@ -127,7 +127,10 @@ def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessm
     )
     if not asked.whole:
         return found
-    note = "volume is not judged on a whole file: give --start and --end for that"
+    note = (
+        "volume and freshness are not judged on a whole file: "
+        "give --start and --end for that"
+    )
     return replace(found, notes=(*found.notes, note))
 
 
@@ -149,7 +152,8 @@ def answered(assessment: Assessment) -> bool:
     told = assessment.verdicts
     if any(verdict.status is Status.FAIL for verdict in told):
         return True
-    own = [verdict for verdict in told if verdict.check not in (SCHEMA_CHANGE, VOLUME)]
+    whole = (SCHEMA_CHANGE, *OF_A_STRETCH)
+    own = [verdict for verdict in told if verdict.check not in whole]
     return any(verdict.status is not Status.UNKNOWN for verdict in own or told)
 
 
@@ -180,8 +184,9 @@ class _Whole:
         return rows.fragments(None) if isinstance(rows, Fragmented) else None
 
 
-def _without_volume(watch: Watch) -> Watch:
-    checks = Checks({**watch.settings.checks.root, VOLUME: _OFF})
+def _on_a_file(watch: Watch) -> Watch:
+    off = dict.fromkeys(OF_A_STRETCH, _OFF)
+    checks = Checks({**watch.settings.checks.root, **off})
     return replace(watch, settings=watch.settings.model_copy(update={"checks": checks}))
 
 

@@ -20,6 +20,8 @@ NAMES = {
 
 SHARES = {
     "constant": "rows that hold one and the same value",
+    "duplicate_ids": "rows whose id came before",
+    "freshness": "the part of the window after its newest row",
     "mismatch": "values that differ from the recomputed ones",
     "missing": "missing values",
     "out_of_range": "values outside the reference's range",

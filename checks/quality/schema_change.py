@@ -17,6 +17,7 @@ NAMED = 5
     subject=Subject.TABLE,
     threshold=0.0,
     default=True,
+    any_rows=True,
 )
 def schema_change(
     reference: Reference, current: Profile, *, allow_extra: bool = True

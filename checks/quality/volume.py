@@ -20,6 +20,7 @@ from checks.verdict import Family
     subject=Subject.TABLE,
     threshold=1.0,
     default=True,
+    any_rows=True,
 )
 def volume(reference: Reference, current: Profile) -> Statistic:
     """Measure how unusual the number of rows is, in factors of two.

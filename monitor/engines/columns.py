@@ -3,9 +3,9 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,12 @@ import pyarrow as pa
 from checks import sample
 from checks.bins import LevelBins
 from checks.column import ColumnProfile
-from checks.profile import Bins, Profile, both
+from checks.distinct import Distinct
+from checks.profile import Bins, Profile, both, distinct, together
 from checks.sample import Sample
+from checks.schema import Role
 from checks.segment import members
+from checks.values import latest
 from monitor.engines.base import Counted, Fragment, Fragments
 
 BLOCKS = 8
@@ -40,6 +43,7 @@ class Tally:
     columns: dict[str, ColumnProfile] = field(default_factory=dict)
     causes: dict[str, str] = field(default_factory=dict)
     segments: dict[str, "Tally"] = field(default_factory=dict)
+    newest: int | None = None
 
     def add(self, name: str, found: ColumnProfile | str | None) -> None:
         """Add what a piece of a column came to."""
@@ -48,8 +52,14 @@ class Tally:
         elif found is not None:
             self.columns[name] = both(self.columns.get(name), found)
 
+    def reach(self, moment: int | None) -> None:
+        """Note that rows come as late as a moment."""
+        if moment is not None:
+            self.newest = moment if self.newest is None else max(self.newest, moment)
+
     def update(self, other: "Tally") -> None:
         """Add what other pieces came to."""
+        self.reach(other.newest)
         for name, found in (*other.columns.items(), *other.causes.items()):
             self.add(name, found)
         self.rows += other.rows
@@ -64,6 +74,7 @@ class Tally:
             columns=self.columns,
             types={},
             unreadable=self.causes,
+            newest=self.newest,
             segments={name: part.profile(bins) for name, part in self.segments.items()},
         )
 
@@ -104,6 +115,14 @@ class Share:
     kept: dict[str, pa.ChunkedArray]
 
 
+class _Choice(NamedTuple):
+    """The rows of a fragment that may be in the sample, and which ids it has."""
+
+    places: Places
+    keys: Keys
+    ids: Distinct | None
+
+
 class Columns:
     """The rows of a window, counted in bins and sampled, one column at a time.
 
@@ -120,6 +139,8 @@ class Columns:
         self._keep = keep
         self._by = by
         self._watched = {column.name: column for column in bins.schema.profiled}
+        self._ids = bins.schema.first(Role.ID)
+        self._moments = bins.schema.first(Role.TIMESTAMP)
         self._encoded = frozenset(
             name for name, of in bins.columns.items() if isinstance(of, LevelBins)
         )
@@ -129,8 +150,10 @@ class Columns:
         schema = self._fragments.schema
         parts = self._fragments.parts
         chosen = _Chosen(self._keep)
+        ids: Distinct | None = None
         for found in _in_order(pool, threads, self._choose, [(p,) for p in parts]):
-            chosen.add(*found)
+            chosen.add(found.places, found.keys)
+            ids = together(ids, found.ids)
         wanted = chosen.places
         names = _blocks(schema.names, -(-BLOCKS * threads // max(1, len(parts))))
         tally = Tally(rows=sum(part.rows for part in parts))
@@ -144,7 +167,7 @@ class Columns:
                 tally.update(share.tally)
                 arrays.update(share.kept)
             kept.add(arrays, keys)
-        seen = tally.profile(self._bins)
+        seen = replace(tally.profile(self._bins), ids=ids)
         return Counted(profile=self._bins.empty(schema).merge(seen), sample=kept.sample)
 
     def _work(
@@ -159,16 +182,22 @@ class Columns:
             for i, block in enumerate(blocks):
                 yield part, block, places, division, i == 0
 
-    def _choose(self, part: Fragment) -> tuple[Places, Keys]:
-        """Return the rows of a fragment that may be in the sample, and their keys."""
+    def _choose(self, part: Fragment) -> "_Choice":
+        """Return the rows of a fragment that may be in the sample, and its ids."""
         schema, rows = self._fragments.schema, part.rows
-        if not rows or not self._keep:
-            return np.empty(0, np.int64), np.empty(0, np.uint64)
+        key = self._ids if self._ids in schema.names else None
+        ids: Distinct | None = None
 
         def whole(name: str) -> pa.ChunkedArray:
             return pa.chunked_array([piece for _, piece in part.read([name])])
 
+        if not rows or not self._keep:
+            if rows and key is not None:
+                ids = distinct(whole(key))
+            return _Choice(np.empty(0, np.int64), np.empty(0, np.uint64), ids)
         keys = sample.row_keys(whole, schema, rows, self._by)
+        if key is not None:
+            ids = Distinct.of(keys) if key == self._by else distinct(whole(key))
         places = sample.smallest(keys, self._keep)
         if len(places) > CROWD * self._keep:
             there = sample.arrow(places)
@@ -177,7 +206,7 @@ class Columns:
             )
             first = np.lexsort((ties, keys[places]))[: self._keep]
             places = np.sort(places[first])
-        return places, keys[places]
+        return _Choice(places, keys[places], ids)
 
     def _share(
         self,
@@ -199,7 +228,8 @@ class Columns:
             }
         )
         pieces: dict[str, list[pa.Array]] = {name: [] for name in names}
-        needed = [n for n in names if len(places) or n in self._watched]
+        counted = {*self._watched, self._moments}
+        needed = [n for n in names if len(places) or n in counted]
         if not part.rows:
             needed = []
         seen = dict.fromkeys(names, 0)
@@ -207,6 +237,8 @@ class Columns:
             column = self._watched.get(name)
             if column is not None:
                 tally.add(name, self._bins.counted(column, pa.chunked_array([piece])))
+            if name == self._moments:
+                tally.reach(latest(piece))
             start = seen[name]
             seen[name] += len(piece)
             if column is not None:

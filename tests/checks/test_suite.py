@@ -30,6 +30,7 @@ SCHEMA = Schema.of(
 KNOWN = reference(
     {"x": RNG.normal(size=2_000).tolist(), "c": ["a", "b"] * 1_000},
     block_rows=(500, 500, 500, 500),
+    roles={"key": Role.ID},
 )
 
 
@@ -48,7 +49,8 @@ def judged(
 
 
 def day(n: int = 500, shift: float = 0.0) -> dict[str, Any]:
-    return {"x": (RNG.normal(size=n) + shift).tolist(), "c": ["a", "b"] * (n // 2)}
+    x = (RNG.normal(size=n) + shift).tolist()
+    return {"x": x, "c": ["a", "b"] * (n // 2), "key": [str(i) for i in range(n)]}
 
 
 def test_the_standard_suite_fits_the_kinds_and_leaves_ids_and_labels_alone() -> None:
@@ -63,6 +65,7 @@ def test_the_standard_suite_fits_the_kinds_and_leaves_ids_and_labels_alone() -> 
         ("constant", "c"),
         ("schema_change", None),
         ("volume", None),
+        ("duplicate_ids", None),
     } == set(judged(day()))
 
 

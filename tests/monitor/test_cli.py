@@ -199,8 +199,11 @@ def test_a_start_and_an_end_cut_a_window_out_of_the_data(
 
     assert command(*asked, "--start", "2026-09-01", "--end", "2026-09-02") == 0
     assert one_object(capsys)["window"]["rows"] == 500
-    assert command(*asked, "--start", "2026-09-02T12:00:00Z") == 0
-    assert one_object(capsys)["window"]["end"] == "2026-09-03T12:00:00Z"
+    assert command(*asked, "--start", "2026-09-02T12:00:00Z") == 1
+    found = one_object(capsys)
+    assert found["window"]["end"] == "2026-09-03T12:00:00Z"
+    failed = [v["check"] for v in found["verdicts"] if v["status"] == "FAIL"]
+    assert failed == ["freshness"]  # the data end when half of this window has passed
 
 
 def test_a_check_leaves_nothing_behind_but_the_cached_reference(

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+import numpy as np
 from scipy import special
 
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.correction import Correction
-from checks.displacement import drawn, gathered, marred, moved, spread
+from checks.displacement import drawn, gathered, marred, moved, points, spread
 from checks.errors import Unmeasurable
 from checks.profile import Profile
 from checks.reference import MIN_BLOCKS, Reference
@@ -48,6 +49,7 @@ WIDEST = 12
 """Windows of a policy's memory up to which every past is looked at."""
 
 Fires = Callable[[float], bool]
+Measured = Callable[[ColumnProfile], Statistic]
 
 
 class Unit(StrEnum):
@@ -222,13 +224,16 @@ def _sight(
     m = rows if missing else round(rows * column.n / column.rows)
     effect = column.missing_effect if missing else column.design_effect
     effective = m / effect
+    measured = partial(_measured, entry, reference, column)
     sees: _Numeric | _Levels | _Count
     if kind is Unit.DEVIATIONS and isinstance(column, NumericProfile):
-        sees = _Numeric(entry, column, effective, level)
+        sees = _Numeric(
+            entry, column, measured, effective, level, _wobble(reference, column)
+        )
     elif kind is Unit.DISTANCE and isinstance(column, LevelProfile):
-        sees = _Levels(entry, column, effective, level)
+        sees = _Levels(entry, column, measured, effective, level)
     elif kind is Unit.SHARE:
-        sees = _Count(entry, column, m, effect, level)
+        sees = _Count(entry, column, measured, m, effect, level)
     else:
         return None
     known = column.rows if missing else column.n
@@ -282,8 +287,10 @@ class _Numeric:
 
     entry: Entry
     column: NumericProfile
+    measured: Measured
     effective: float
     level: float
+    wobble: float
 
     def can(self) -> bool:
         return any(self._reached(sign) is not None for sign in (1.0, -1.0))
@@ -298,7 +305,7 @@ class _Numeric:
                 fires = partial(self._turns, sign)
                 found.append(_least(fires, far[0], far[1]))
         error = spread(self.column) / std / math.sqrt(self.effective)
-        return max(found) + LUCK * error
+        return max(found) + LUCK * max(error, self.wobble / std)
 
     def _reached(self, sign: float) -> tuple[float, float] | None:
         """Return two shifts, of which the second is caught and the first is not."""
@@ -312,16 +319,26 @@ class _Numeric:
     def _turns(self, sign: float, by: float) -> bool:
         distance = sign * by * self.column.bins.std
         current = moved(self.column, distance, self.effective)
-        return _fires(
-            _measured(self.entry, self.column, current), self.entry, self.level
-        )
+        return _fires(self.measured(current), self.entry, self.level)
+
+
+def _wobble(reference: Reference, column: NumericProfile) -> float:
+    """Return the standard deviation of the mean between the reference's stretches."""
+    kept = reference.variations.get(column.column.name)
+    if kept is None:
+        return 0.0
+    where, counts = points(column)
+    cells = kept.cells[column.counts > 0]
+    worth = np.bincount(cells, where * counts) / np.bincount(cells, counts)
+    return kept.deviation(worth)
 
 
 def _measured(
-    entry: Entry, reference: ColumnProfile, current: ColumnProfile
+    entry: Entry, reference: Reference, known: ColumnProfile, current: ColumnProfile
 ) -> Statistic:
-    found: Statistic = entry.check.measure(reference, current, **entry.options)
-    return found
+    """Make a check on a window that stands for every hour and weekday alike."""
+    found: Statistic = entry.check.measure(known, current, **entry.options)
+    return reference.unusual(found, current, entry.check.facet, at=None, average=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +347,7 @@ class _Levels:
 
     entry: Entry
     column: LevelProfile
+    measured: Measured
     effective: float
     level: float
 
@@ -345,13 +363,13 @@ class _Levels:
         """Tell whether POWER of the windows that chance makes are caught."""
         expected = gathered(self.column, share, self.effective)
         windows = drawn(expected, DRAWS)
-        found = [_measured(self.entry, self.column, window) for window in windows]
+        found = [self.measured(window) for window in windows]
         fired = sum(_fires(one, self.entry, self.level) for one in found)
         return fired >= POWER * DRAWS
 
     def _at(self, share: float) -> Statistic:
         current = gathered(self.column, share, self.effective)
-        return _measured(self.entry, self.column, current)
+        return self.measured(current)
 
     def _turns(self, share: float) -> bool:
         return _fires(self._at(share), self.entry, self.level)
@@ -363,6 +381,7 @@ class _Count:
 
     entry: Entry
     column: ColumnProfile
+    measured: Measured
     rows: int
     effect: float
     level: float
@@ -391,4 +410,4 @@ class _Count:
     def _at(self, count: int) -> Statistic:
         missing = self.entry.check.name == "missing"
         current = marred(self.column, count, self.rows, missing=missing)
-        return _measured(self.entry, self.column, current)
+        return self.measured(current)

@@ -124,10 +124,15 @@ class Variation:
             return summed(profile, self.cells)
         return np.array([profile.n, profile.missing])
 
-    @property
-    def known(self) -> bool:
-        """Whether the stretches are enough to tell anything."""
-        return self._plain is not None
+    def deviation(self, worth: Floats) -> float:
+        """Return the standard deviation of a mean between stretches.
+
+        The mean is of what a row of each group is `worth`, such as its value.
+        """
+        held = self.counts[self.counts.sum(axis=1) > 0]
+        if len(held) < FEWEST:
+            return 0.0
+        return float(np.std(held @ worth / held.sum(axis=1), ddof=1))
 
     @cached_property
     def _plain(self) -> "_Fit | None":

@@ -166,14 +166,10 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
         msg = f"the reference has none of the watched columns ({named})"
         raise SourceError(msg, permanent=True)
     stretches = _stretches(table, schema.first(Role.TIMESTAMP), length)
-    timed = len(stretches) > 1
-    unit = length // timedelta(microseconds=1)
-    centres = _centres(stretches, schema.first(Role.TIMESTAMP), unit) if timed else []
+    times = _times(stretches, schema.first(Role.TIMESTAMP), length)
 
     def reference(profiles: Iterable[Profile]) -> Reference:
-        return Reference.of(
-            bins, list(profiles), timed=timed, centres=centres, length=unit
-        )
+        return Reference.of(bins, list(profiles), **times)
 
     def performance(of: Sequence[pa.Table]) -> Performance:
         return _performance(of, schema, task, classes or Classes())
@@ -228,12 +224,16 @@ def _moments(column: pa.ChunkedArray) -> Ints:
     return np.asarray(pc.cast(exact, "int64"))
 
 
-def _centres(
-    stretches: Sequence[pa.Table], timestamp: str | None, length: int
-) -> list[int]:
-    """Return the middle of each stretch that `_stretches` cut, in microseconds."""
+def _times(
+    stretches: Sequence[pa.Table], timestamp: str | None, length: timedelta
+) -> dict[str, Any]:
+    """Tell when the stretches were: their middles and their length in microseconds."""
+    if len(stretches) < 2:  # noqa: PLR2004 - the whole, which nothing cut
+        return {"timed": False}
+    unit = length // timedelta(microseconds=1)
     starts = [_moments(rows.column(timestamp).slice(0, 1))[0] for rows in stretches]
-    return [int(start) // length * length + length // 2 for start in starts]
+    centres = [int(start) // unit * unit + unit // 2 for start in starts]
+    return {"timed": True, "centres": centres, "length": unit}
 
 
 def _performance(

@@ -27,9 +27,9 @@ def table(rows: int, *, moved: bool, seed: int = 7) -> pa.Table:
             if k % 3
             else rng.lognormal(0.1 * k, 0.8, rows)
         )
-        if moved and k < 2:  # noqa: PLR2004 - the first two columns move
+        if moved and k < 2:  # the first two columns move
             values += 0.3 * values.std()
-        gone = rng.random(rows) < 0.05 if k >= 27 else None  # noqa: PLR2004 - the last three have nulls
+        gone = rng.random(rows) < 0.05 if k >= 27 else None  # the last three have nulls
         columns[f"float_{k:02}"] = pa.array(values, mask=gone)
     for k in range(15):
         rate = 5.0 * (k + 1) + (1.0 if moved and k == 0 else 0.0)

@@ -26,6 +26,7 @@ from detection_picture import PICTURE, picture
 from results import Measured, level_of
 from sides import Driftd, Evidently, NannyML, Side
 from streams import (
+    AUTOCORRELATED,
     CLEAN,
     FLIGHT_COLUMNS,
     FLIGHT_DAYS,
@@ -36,8 +37,8 @@ from streams import (
     SHIFTS,
     SYNTHETIC,
     Cell,
+    Day,
     Stream,
-    Table,
     stream_of,
 )
 
@@ -79,31 +80,36 @@ def cells() -> list[Cell]:
 def effort(side: str, cell: Cell, *, quick: bool) -> Effort | None:
     """Tell how much a side is asked about a cell; None for nothing."""
     narrow = cell.columns <= FLIGHT_COLUMNS
-    runs = 15 if cell.stream in SYNTHETIC and narrow and cell.rows <= 200 else 0
+    runs = 10 if cell.stream in SYNTHETIC and narrow and cell.rows <= 200 else 0
     if quick:
         small = narrow and cell.rows <= 1_000
         return Effort(trials=2, clean=30, shifted=5, runs=runs // 5) if small else None
     if side == DRIFTD:
-        return _ours(cell.rows * cell.columns, cell.columns, runs)
-    if narrow and cell.rows <= 10_000:
-        return Effort(trials=3, clean=100, shifted=15, runs=runs)
-    if (cell.columns, cell.rows) == (50, 1_000):
+        return _ours(cell, runs)
+    if narrow and cell.rows <= 1_000:
+        return Effort(trials=2, clean=100, shifted=20, runs=runs)
+    if narrow and cell.rows == 10_000:
+        return Effort(trials=2, clean=50, shifted=10)
+    if (cell.columns, cell.rows) == (50, 1_000) and cell.stream in {
+        IID,
+        AUTOCORRELATED,
+    }:
         return Effort(trials=2, clean=50, shifted=10)
     return None
 
 
-def _ours(values: int, columns: int, runs: int) -> Effort:
-    """Tell how much driftd is asked about windows of so many values."""
-    if columns <= FLIGHT_COLUMNS and values <= 200_000:
-        return Effort(trials=10, clean=60, shifted=10, runs=runs)
-    if columns <= 50 and values <= 50_000:
-        return Effort(trials=5, clean=60, shifted=6)
-    if values <= 1_000_000:
-        return Effort(trials=2, clean=45, shifted=5)
-    return Effort(trials=2, clean=15, shifted=3)
+def _ours(cell: Cell, runs: int) -> Effort:
+    """Tell how much driftd is asked about a cell."""
+    if cell.columns <= FLIGHT_COLUMNS and cell.rows <= 1_000:
+        return Effort(trials=6, clean=60, shifted=10, runs=runs)
+    if cell.rows * cell.columns <= 50_000:
+        return Effort(trials=3, clean=40, shifted=5)
+    if cell.rows * cell.columns <= 1_000_000:
+        return Effort(trials=2, clean=30, shifted=5)
+    return Effort(trials=1, clean=20, shifted=2)
 
 
-def side_of(name: str, days: Sequence[Table], nannyml: Path | None) -> Side:
+def side_of(name: str, days: Sequence[Day], nannyml: Path | None) -> Side:
     """Let a side learn a reference."""
     match name:
         case "driftd":
@@ -127,7 +133,7 @@ def measured(side: str, cell: Cell, *, asked: Effort, nannyml: Path | None) -> M
         for number, kind in enumerate(KINDS):
             count = asked.clean if kind == CLEAN else asked.shifted
             branch = stream.branch(number)
-            windows = (branch.window(kind) for _ in range(count))
+            windows = (branch.day(kind) for _ in range(count))
             scores[kind] += watch.scores(windows).tolist()
         if asked.runs:
             watched.append((watch, stream))
@@ -160,7 +166,7 @@ def delays(
             watch.rules.index(watch.compared),
         )
         for seen in range(0, PATIENCE, AT_ONCE):
-            windows = [branch.window(shift) for _ in range(AT_ONCE)]
+            windows = [branch.day(shift) for _ in range(AT_ONCE)]
             noticed = watch.scores(windows)[:, at] >= level
             if noticed.any():
                 return seen + int(noticed.argmax()) + 1
@@ -183,9 +189,9 @@ def kept(
 
 
 def tasks(options: argparse.Namespace) -> Iterator[tuple[str, Cell, Effort]]:
-    """Name all that is to be measured, the longest first."""
+    """Name all that is to be measured, the small first."""
     named = [side for side in options.sides if side != NANNYML or options.nannyml]
-    for cell in sorted(cells(), key=lambda c: -c.rows * c.columns):
+    for cell in sorted(cells(), key=lambda c: c.rows * c.columns):
         for side in named:
             asked = effort(side, cell, quick=options.quick)
             if asked is not None:

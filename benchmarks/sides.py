@@ -10,6 +10,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -17,15 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from streams import Table
+from streams import Day
 
 from checks.correction import Correction
-from checks.profile import Bins
-from checks.reference import Reference
 from checks.registry import Task
-from checks.schema import Column, Kind, Schema
+from checks.schema import Column, Kind, Role, Schema
 from checks.suite import Evidence, evaluate, plan
 from checks.verdict import Verdict
+from monitor.baseline import KEPT_ROWS, build
 
 OURS = "driftd"
 HALF, ANY = "evidently, half of the columns", "evidently, any column"
@@ -34,6 +34,10 @@ BUDGET = 1 / 90
 """False alarms a window: `false_alarm_budget: 1 per 90d` with windows of a day."""
 MOST = 10_000
 """Rows of a reference that evidently is given at most, for its time's sake."""
+AT = "at"
+"""The column that holds the time of a row."""
+DAY = 24 * 60 * 60 * 1_000_000
+"""In microseconds."""
 SURE = 1e9
 """The score of what is beyond any measure."""
 Scores = npt.NDArray[np.float64]
@@ -48,7 +52,7 @@ class Side(Protocol):
     rules: tuple[str, ...]
     compared: str
 
-    def scores(self, windows: Iterable[Table]) -> Scores:
+    def scores(self, windows: Iterable[Day]) -> Scores:
         """Return windows × rules; NaN where nothing can be said."""
         ...
 
@@ -63,25 +67,17 @@ class Driftd:
     rules = (OURS,)
     compared = OURS
 
-    def __init__(self, days: Sequence[Table]) -> None:
-        """Freeze the reference."""
+    def __init__(self, days: Sequence[Day]) -> None:
+        """Freeze the reference, as the daemon does."""
         tables = [arrow(day) for day in days]
-        whole = pa.concat_tables(tables)
-        schema = Schema.of(
-            Column(
-                name=field.name,
-                kind=Kind.NUMERIC
-                if pa.types.is_floating(field.type)
-                else Kind.CATEGORICAL,
-            )
-            for field in whole.schema
+        schema = Schema.of(_column(field) for field in tables[0].schema)
+        self.features = schema.with_role(Role.FEATURE)
+        self.baseline = build(
+            pa.concat_tables(tables), schema, Task.NONE, length=timedelta(days=1)
         )
-        self.bins = Bins.fit(schema, whole)
-        blocks = [self.bins.profile(table) for table in tables]
-        self.reference = Reference.of(self.bins, blocks, timed=True)
-        self.entries = plan(schema, Task.NONE)
+        self.entries = plan(schema, Task.NONE, sample=True)
 
-    def scores(self, windows: Iterable[Table]) -> Scores:
+    def scores(self, windows: Iterable[Day]) -> Scores:
         """Score by the surest of the material differences."""
         return np.array(
             [
@@ -90,15 +86,28 @@ class Driftd:
             ]
         )
 
-    def verdicts(self, window: Table) -> list[Verdict]:
+    def verdicts(self, window: Day) -> list[Verdict]:
         """Judge one window."""
+        rows = arrow(window)
+        evidence = Evidence(
+            profile=self.baseline.reference.bins.profile(rows),
+            known=self.baseline.known(self.features),
+            sample=rows.slice(0, KEPT_ROWS),
+        )
         return evaluate(
             self.entries,
-            self.reference,
-            Evidence(profile=self.bins.profile(arrow(window))),
+            self.baseline.reference,
+            evidence,
             alpha=BUDGET,
             correction=Correction.HOLM,
         )
+
+
+def _column(field: pa.Field) -> Column:
+    if field.name == AT:
+        return Column(name=AT, kind=Kind.DATETIME, role=Role.TIMESTAMP)
+    number = pa.types.is_floating(field.type)
+    return Column(name=field.name, kind=Kind.NUMERIC if number else Kind.CATEGORICAL)
 
 
 def _score(verdict: Verdict) -> float:
@@ -120,23 +129,23 @@ class Evidently:
     rules = (HALF, ANY)
     compared = ANY
 
-    def __init__(self, days: Sequence[Table]) -> None:
+    def __init__(self, days: Sequence[Day]) -> None:
         """Keep the reference, or as much of it as there is time for."""
         from evidently.legacy.calculations.stattests import get_stattest  # noqa: PLC0415 - slow to import
         from evidently.legacy.core import ColumnType  # noqa: PLC0415 - as above
 
         self.get, self.kinds = get_stattest, ColumnType
-        reference = pd.concat([pd.DataFrame(day) for day in days])
+        reference = pd.concat([pd.DataFrame(day.table) for day in days])
         if len(reference) > MOST:
             reference = reference.sample(MOST, random_state=1)
         self.reference = {name: reference[name].dropna() for name in reference}
 
-    def scores(self, windows: Iterable[Table]) -> Scores:
+    def scores(self, windows: Iterable[Day]) -> Scores:
         """Score by the column in the middle, and by the one that drifts most."""
         told = []
         for window in windows:
             drifts = sorted(
-                (self._drift(name, values) for name, values in window.items()),
+                (self._drift(name, values) for name, values in window.table.items()),
                 reverse=True,
             )
             told.append([drifts[(len(drifts) + 1) // 2 - 1], drifts[0]])
@@ -164,7 +173,7 @@ class NannyML:
     rules = (NANNYML, PCA)
     compared = NANNYML
 
-    def __init__(self, days: Sequence[Table], python: Path) -> None:
+    def __init__(self, days: Sequence[Day], python: Path) -> None:
         """Start the process and let it fit."""
         worker = Path(__file__).with_name("nannyml_worker.py")
         self.process = subprocess.Popen(
@@ -177,18 +186,18 @@ class NannyML:
         )
         self._ask(days)
 
-    def scores(self, windows: Iterable[Table]) -> Scores:
+    def scores(self, windows: Iterable[Day]) -> Scores:
         """Score by value over threshold, of the column that is farthest beyond."""
         windows = list(windows)
         return np.array(self._ask(windows)) if windows else np.zeros((0, 2))
 
-    def _ask(self, windows: Sequence[Table]) -> list[list[float]]:
-        frames = [pd.DataFrame(window) for window in windows]
-        days = pd.date_range("2000-01-01", periods=len(frames))
+    def _ask(self, windows: Sequence[Day]) -> list[list[float]]:
+        frames = [pd.DataFrame(window.table) for window in windows]
+        dates = pd.date_range("2000-01-01", periods=len(frames))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "windows.parquet"
             pd.concat(
-                [frame.assign(at=day) for frame, day in zip(frames, days, strict=True)]
+                [frame.assign(at=day) for frame, day in zip(frames, dates, strict=True)]
             ).to_parquet(path, index=False)
             assert self.process.stdin is not None
             assert self.process.stdout is not None
@@ -207,6 +216,9 @@ class NannyML:
         self.process.communicate()
 
 
-def arrow(table: Table) -> pa.Table:
-    """Return the rows as Arrow, where what is missing is null."""
-    return pa.table({name: pa.array(x, from_pandas=True) for name, x in table.items()})
+def arrow(day: Day) -> pa.Table:
+    """Return the rows as Arrow, with their times, and null where one is missing."""
+    columns = {name: pa.array(x, from_pandas=True) for name, x in day.table.items()}
+    rows = len(next(iter(columns.values())))
+    at = day.number * DAY + np.arange(rows) * DAY // rows
+    return pa.table({AT: pa.array(at).cast(pa.timestamp("us", "UTC")), **columns})

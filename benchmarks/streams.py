@@ -7,6 +7,7 @@ rows or by whole days drawn at random, which makes them clean by construction.
 
 import copy
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -64,7 +65,15 @@ class Target:
     pair: tuple[str, str]
 
 
-class Stream:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """The rows of one day; days are numbered on from the reference's first."""
+
+    number: int
+    table: Table
+
+
+class Stream(ABC):
     """The days of a reference, and branches that go on from its last one.
 
     The same cell and trial give the same days. A branch draws from its own seed and
@@ -75,12 +84,12 @@ class Stream:
 
     def __init__(self, cell: Cell, trial: int) -> None:
         """Stand before the first day."""
-        self.cell, self.trial = cell, trial
+        self.cell, self.trial, self.number = cell, trial, 0
         self.rng = np.random.default_rng([*cell.seed, trial])
 
-    def reference(self) -> list[Table]:
+    def reference(self) -> list[Day]:
         """Return the days of the reference; read once, before any branch."""
-        return [self.rows() for _ in range(self.cell.days)]
+        return [self.day(CLEAN) for _ in range(self.cell.days)]
 
     def branch(self, number: int) -> "Stream":
         """Return a stream that goes on from here with chance of its own."""
@@ -90,20 +99,21 @@ class Stream:
             branch.pass_over()
         return branch
 
-    def window(self, kind: str) -> Table:
+    def day(self, kind: str) -> Day:
         """Return the next day, with a shift unless it is to be clean."""
+        self.pass_over()
         table = self.rows()
         if kind != CLEAN:
             _SHIFT[kind](table, self.target, self.rng)
-        return table
-
-    def rows(self) -> Table:
-        """Return the next day's rows."""
-        raise NotImplementedError
+        return Day(number=self.number, table=table)
 
     def pass_over(self) -> None:
-        """Let a day go by."""
-        raise NotImplementedError
+        """Go on to the next day."""
+        self.number += 1
+
+    @abstractmethod
+    def rows(self) -> Table:
+        """Return the day's rows."""
 
 
 class Synthetic(Stream):
@@ -119,12 +129,11 @@ class Synthetic(Stream):
     def __init__(self, cell: Cell, trial: int) -> None:
         """Draw the level of each column on the day before the first."""
         super().__init__(cell, trial)
-        self.number = 0
         self.levels = LEVEL * self.rng.normal(size=cell.columns)
 
     def pass_over(self) -> None:
-        """Go to the next day's levels."""
-        self.number += 1
+        """Go on to the next day's levels."""
+        super().pass_over()
         k = np.arange(self.cell.columns)
         fresh = LEVEL * self.rng.normal(size=len(k))
         match self.cell.stream:
@@ -140,7 +149,6 @@ class Synthetic(Stream):
 
     def rows(self) -> Table:
         """Draw the rows around the day's levels."""
-        self.pass_over()
         first = self.rng.normal(size=self.cell.rows)
         table: Table = {}
         for k, level in enumerate(self.levels):
@@ -216,6 +224,7 @@ class Flights(Stream):
         branch = copy.copy(self)
         branch.rng = np.random.default_rng([*self.cell.seed, self.trial, number + 1])
         branch.days = [self.days[i] for i in branch.rng.permutation(len(self.days))]
+        branch.number += number
         return branch
 
     def rows(self) -> Table:

@@ -91,6 +91,7 @@ class Driftd:
         rows = arrow(window)
         evidence = Evidence(
             profile=self.baseline.reference.bins.profile(rows),
+            centre=window.number * DAY + DAY // 2,
             known=self.baseline.known(self.features),
             sample=rows.slice(0, KEPT_ROWS),
         )

@@ -51,7 +51,8 @@ class Condition:
         ('age in [18, 30)', 'plan in (a, missing)')
         """
         if not self.levels:
-            return f"{self.column} {_range(self.low, self.high)}"
+            low, high = (_end(end, self.kind) for end in (self.low, self.high))
+            return f"{self.column} {_range(low, high)}"
         shown = [shorten(level) for level in self.levels]
         if len(shown) == 1:
             return f"{self.column} = {shown[0]}"
@@ -82,10 +83,19 @@ def shorten(level: str | None) -> str:
     return level if len(level) <= SHOWN else f"{level[: SHOWN - 1]}…"
 
 
-def _range(low: float | None, high: float | None) -> str:
+def _end(end: float | None, kind: Kind) -> str | None:
+    if end is None:
+        return None
+    if kind is not Kind.DATETIME:
+        return f"{end:.15g}"
+    moment = str(np.datetime64(int(end), "us"))
+    return moment.removesuffix(".000000").removesuffix("T00:00:00")
+
+
+def _range(low: str | None, high: str | None) -> str:
     if high is None:
-        return f"≥ {low:.15g}"
-    return f"< {high:.15g}" if low is None else f"in [{low:.15g}, {high:.15g})"
+        return f"≥ {low}"
+    return f"< {high}" if low is None else f"in [{low}, {high})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,19 +247,23 @@ def _read(
         return None
     try:
         if kind.ordered:
-            return _numbers(array, kind)
+            return _Numbers(floats(array, kind))
         return _levels(array, wanted)
     except Unmeasurable:
         return None
 
 
-def _numbers(array: pa.ChunkedArray, kind: Kind) -> _Numbers:
+def floats(array: pa.ChunkedArray, kind: Kind) -> Floats:
+    """Return a column as numbers, row by row, NaN where there is none.
+
+    Raises Unmeasurable when it holds no numbers.
+    """
     values, nulls = numbers(array, kind)
     if not nulls:
-        return _Numbers(values)
+        return values
     full = np.full(len(array), np.nan)
     full[np.asarray(pc.is_valid(array))] = values
-    return _Numbers(full)
+    return full
 
 
 def _levels(array: pa.ChunkedArray, wanted: Sequence[str]) -> _Levels:

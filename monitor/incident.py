@@ -14,6 +14,9 @@ NO_DATA = "no_data"
 SCHEMA_CHANGE = "schema_change"
 """The check whose failure says that drift figures mean nothing."""
 
+WORST_SEGMENT = "worst_segment"
+"""The check that finds its segment itself, another one from window to window."""
+
 
 class State(StrEnum):
     """Where an incident stands, in the words that operators know."""
@@ -53,14 +56,17 @@ class Key:
 
     @classmethod
     def of(cls, model: str, monitor: str, verdict: Verdict) -> "Key":
-        """Return the key that a verdict speaks about."""
+        """Return the key that a verdict speaks about.
+
+        A segment that was searched for is a finding, and what was asked is the same.
+        """
         return cls(
             model=model,
             monitor=monitor,
             family=verdict.family,
             check=verdict.check,
             column=verdict.column,
-            segment=verdict.segment,
+            segment=None if verdict.check == WORST_SEGMENT else verdict.segment,
         )
 
 
@@ -335,7 +341,8 @@ def inhibited(incident: Incident, others: Iterable[Incident]) -> Incident | None
 
     A schema break explains drift (all of it when table-wide, else its own column's);
     broken quality or skew on a column explains drift on it; drift explains estimated
-    performance. Measured performance is never explained away.
+    performance; what all rows have explains the same in a segment, and a segment
+    explains no other. Measured performance is explained by nothing else.
     """
     return next(
         (
@@ -351,6 +358,10 @@ def inhibited(incident: Incident, others: Iterable[Incident]) -> Incident | None
 
 def _explains(cause: Key, effect: Key) -> bool:
     """Tell whether trouble with one thing makes trouble with the other unsurprising."""
+    if cause.segment is not None and cause.segment != effect.segment:
+        return False
+    if replace(effect, segment=None) == cause != effect:
+        return True
     if effect.family is Family.ESTIMATE:
         return cause.family is Family.DRIFT
     if effect.family is not Family.DRIFT:

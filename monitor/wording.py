@@ -6,7 +6,7 @@ from datetime import datetime, time
 
 from checks.statistic import Statistic
 from checks.verdict import Family, Verdict
-from monitor.incident import NO_DATA, Incident, Key
+from monitor.incident import NO_DATA, WORST_SEGMENT, Incident, Key
 from monitor.window import rfc3339
 
 NAMES = {
@@ -103,7 +103,9 @@ _OF_THE_MODEL = (Family.PERFORMANCE, Family.ESTIMATE)
 def subject(key: Key) -> str:
     """Say what an incident is about: the column, or the table, and the segment."""
     about = key.column
-    if about is None:
+    if key.check == WORST_SEGMENT:
+        about = "worst segment"
+    elif about is None:
         about = "the model" if key.family in _OF_THE_MODEL else "whole table"
     return f"{about} ({key.segment})" if key.segment else about
 
@@ -122,7 +124,7 @@ def finding(verdict: Verdict) -> str:
     if statistic is None:
         return f"{name(verdict.check)}: {verdict.cause or 'no figures'}"
     said = _change(verdict, statistic)
-    if not statistic.detail or statistic.detail == said:
+    if not statistic.detail or statistic.detail in said:
         return said
     link = " " if statistic.detail.startswith("on ") else ", "
     return f"{said}{link}{statistic.detail}"
@@ -132,6 +134,8 @@ def _change(verdict: Verdict, statistic: Statistic) -> str:
     """Say what changed, as plainly as the check allows."""
     if verdict.check in SHARES:
         return _share(SHARES[verdict.check], statistic)
+    if verdict.check == WORST_SEGMENT:
+        return f"{statistic.detail}, jensen shannon {number(statistic.value)}"
     if verdict.family in (Family.DRIFT, Family.SKEW):
         return _distribution(verdict, statistic)
     estimated = "estimated " if verdict.family is Family.ESTIMATE else ""

@@ -449,17 +449,25 @@ def test_a_run_without_verdicts_says_nothing_about_silence() -> None:
 # ── what mutes what ──────────────────────────────────────────────────────────────
 
 
-def firing(
+def firing(  # noqa: PLR0913 - a test says only what matters to it
     family: Family,
     check: str = "psi",
     column: str | None = None,
     *,
     model: str = "flights",
     state: State = State.FIRING,
+    segment: str | None = None,
 ) -> Incident:
-    key = Key(model=model, monitor="daily", family=family, check=check, column=column)
+    key = Key(
+        model=model,
+        monitor="daily",
+        family=family,
+        check=check,
+        column=column,
+        segment=segment,
+    )
     return Incident(
-        id=f"{family}-{check}-{column}",
+        id=f"{family}-{check}-{column}-{segment}",
         key=key,
         state=state,
         history=(Status.FAIL,),
@@ -470,17 +478,34 @@ def firing(
 
 
 DRIFT = firing(Family.DRIFT, column="temp")
+INSIDE = firing(Family.DRIFT, column="temp", segment="carrier = UA")
+LOSS = firing(Family.PERFORMANCE, "roc_auc")
 MUTING = [
     ("a schema break mutes all drift", firing(Family.QUALITY, "schema_change"), DRIFT),
     ("a column's own", firing(Family.QUALITY, "schema_change", "temp"), DRIFT),
     ("missing values mute drift", firing(Family.QUALITY, "missing", "temp"), DRIFT),
     ("skew mutes drift", firing(Family.SKEW, "row_skew", "temp"), DRIFT),
     ("drift mutes estimates", DRIFT, firing(Family.ESTIMATE, "cbpe")),
+    ("what all rows have mutes a segment's", DRIFT, INSIDE),
+    ("even a loss", LOSS, firing(Family.PERFORMANCE, "roc_auc", segment="eu")),
+    ("a schema break mutes segments", firing(Family.QUALITY, "schema_change"), INSIDE),
+    (
+        "missing values in the same segment",
+        firing(Family.QUALITY, "missing", "temp", segment="carrier = UA"),
+        INSIDE,
+    ),
 ]
 SPEAKING = [
     ("another column", firing(Family.QUALITY, "missing", "wind"), DRIFT),
     ("volume is the table's", firing(Family.QUALITY, "volume"), DRIFT),
     ("drift on itself", DRIFT, firing(Family.DRIFT, "wasserstein", "temp")),
+    ("a segment mutes not all rows", INSIDE, DRIFT),
+    ("another check of all rows", firing(Family.DRIFT, "js", "temp"), INSIDE),
+    (
+        "missing values in another segment",
+        firing(Family.QUALITY, "missing", "temp", segment="carrier = AA"),
+        INSIDE,
+    ),
     ("measured performance", DRIFT, firing(Family.PERFORMANCE, "roc_auc")),
     ("quality by drift", DRIFT, firing(Family.QUALITY, "missing", "temp")),
     (
@@ -508,3 +533,16 @@ def test_an_incident_is_not_muted_by_what_does_not_explain_it(
     _rule: str, cause: Incident, effect: Incident
 ) -> None:
     assert inhibited(effect, [effect, cause]) is None
+
+
+def test_a_segment_that_was_searched_for_is_one_incident_however_it_moves() -> None:
+    keys = {
+        Key.of(
+            "flights",
+            "daily",
+            verdict(check="worst_segment", column=None, segment=segment),
+        )
+        for segment in ("region = EU", "age < 30", None)
+    }
+
+    assert [None] == [key.segment for key in keys]

@@ -4,15 +4,15 @@ A profile tells columns one by one. How they go together is seen in whole rows, 
 a reference and a window each keep a sample.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 
 from checks.bins import Floats
 from checks.dependence import Dependence
-from checks.schema import Column
+from checks.schema import Column, Role
 
 MOST_NAMED = 10
 """Columns, or pairs of them, that a statistic names as what explains it."""
@@ -25,7 +25,8 @@ class Known:
     `features` are the columns to compare, `rows` a sample of the reference's rows, and
     `stretches` samples of rows of its own stretches of a window's length, in order of
     time: empty where none were kept. `dependence` is None where no two features hold
-    numbers, or where it was not measured: `dependence_cause` says which.
+    numbers, or where it was not measured: `dependence_cause` says which. `clustering`
+    is by how much a column's rows of one stretch are correlated, absent for not at all.
     """
 
     features: tuple[Column, ...]
@@ -33,13 +34,26 @@ class Known:
     stretches: tuple[pa.Table, ...] = ()
     dependence: Dependence | None = None
     dependence_cause: str = "fewer than two features of the reference hold numbers"
+    clustering: Mapping[str, float] = field(default_factory=dict)
 
-    def among(self, names: Collection[str] | None) -> "Known":
-        """Return it with these features alone; all of them for None."""
-        if names is None:
-            return self
-        kept = tuple(column for column in self.features if column.name in names)
+    def among(
+        self, names: Collection[str] | None, roles: Collection[Role] = tuple(Role)
+    ) -> "Known":
+        """Return it with these features alone, all for None, that play such roles."""
+        kept = tuple(
+            column
+            for column in self.features
+            if column.role in roles and (names is None or column.name in names)
+        )
         return replace(self, features=kept)
+
+    def effect(self, column: str, rows: int) -> float:
+        """Return a column's design effect in so many rows of one stretch.
+
+        Kish, "Survey Sampling", 1965: 1 + (rows - 1) ρ, where ρ is the correlation
+        within a stretch: fewer rows of it say less of what they have in common.
+        """
+        return 1.0 + max(0, rows - 1) * self.clustering.get(column, 0.0)
 
 
 def explained(

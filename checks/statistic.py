@@ -1,7 +1,7 @@
 """What a check measured, with how sure it is."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from checks.interval import Z, normal_tail
 
@@ -20,6 +20,8 @@ class Statistic:
     `explained_by` names the columns, or pairs `a ~ b`, that make the value what it is,
     each with its share of it, the largest first: at most ten; empty for a check of one
     column.
+    `segment` names the rows that a check has searched out by itself; the verdict
+    carries it.
 
     Raises ValueError when a number is not finite: a check that cannot give a finite
     answer raises Unmeasurable instead.
@@ -36,6 +38,7 @@ class Statistic:
     at_current: float | None = None
     detail: str = ""
     explained_by: tuple[tuple[str, float], ...] = ()
+    segment: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse numbers that are not finite, and probabilities that are none."""

@@ -269,7 +269,7 @@ def evaluate(
                 check=entry.check.name,
                 family=entry.check.family,
                 column=entry.column,
-                segment=entry.segment,
+                segment=entry.segment or found.segment,
                 status=status,
                 reason=reason,
                 statistic=found,
@@ -418,7 +418,7 @@ def _rows(entry: Entry, evidence: Evidence) -> tuple[Known, pa.Table]:
         raise Unmeasurable(evidence.sample_cause)
     if evidence.sample.num_rows == 0:
         raise Unmeasurable(NO_ROWS)
-    return evidence.known.among(entry.among), evidence.sample
+    return evidence.known.among(entry.among, entry.check.roles), evidence.sample
 
 
 def _guarded(

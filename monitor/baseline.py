@@ -109,7 +109,16 @@ class Baseline:
 
     def known(self, features: tuple[Column, ...]) -> Known:
         """Return what checks on rows compare a window's rows with."""
-        return Known(features=features, rows=self.sample, dependence=self.dependence)
+        rows = max(2.0, float(np.median(self.reference.block_rows or (2,))))
+        return Known(
+            features=features,
+            rows=self.sample,
+            dependence=self.dependence,
+            clustering={
+                name: (effect - 1) / (rows - 1)
+                for name, effect in self.reference.design_effects.items()
+            },
+        )
 
     @cached_property
     def content(self) -> bytes:

@@ -294,7 +294,8 @@ def _sampled(watch: Watch, baseline: Baseline, counted: Counted) -> dict[str, An
     """Lay the window's sampled rows beside the reference's, or say why not."""
     if not watch.settings.reference.training:
         return {"sample_cause": _NO_EARLIER_ROWS}
-    features = watch.section.table.with_role(Role.FEATURE)
+    table = watch.section.table
+    features = (*table.with_role(Role.FEATURE), *table.with_role(Role.SEGMENT))
     return {"known": baseline.known(features), "sample": counted.sample.table}
 
 

@@ -249,3 +249,27 @@ def test_without_segments_nothing_is_asked_or_stored_of_them(tmp_path: Path) -> 
         (run,) = world.app.store.latest_runs()
 
     assert not [v for v in run.verdicts if v.segment is not None]
+
+
+def test_the_worst_segment_is_searched_for_where_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    checks = {"worst_segment": {"smallest": 20}}
+    with small(tmp_path, daily={"checks": checks, "min_rows": 50}) as world:
+        world.pass_day()
+        quiet = world.app.store.open_incidents("churn")
+        for shift in (25.0, -25.0):
+            world.pass_day(amount=moved(world.today, "basic", shift))
+        (incident,) = world.app.store.open_incidents("churn")
+        told = [
+            json.dumps(posted.delivery.body) for posted in world.app.store.deliveries()
+        ]
+
+    assert [] == quiet
+    assert incident.key.segment is None, "one incident, whichever segment is worst"
+    assert incident.verdict.segment is not None
+    assert "plan = basic" in incident.verdict.segment
+    assert any(
+        "worst segment: amount has changed most where plan = basic" in body
+        for body in told
+    )

@@ -29,12 +29,20 @@ class Role(StrEnum):
     ID = "id"
     TIMESTAMP = "timestamp"
     SEGMENT = "segment"
+    ATTRIBUTION = "attribution"
+    """A feature's share in each prediction, such as its SHAP value."""
     IGNORED = "ignored"
 
     @property
     def profiled(self) -> bool:
-        """Whether the column's distribution is watched for drift."""
-        return self in (Role.FEATURE, Role.PREDICTION, Role.SCORE, Role.SEGMENT)
+        """Whether the column's values are counted, for checks to compare."""
+        return self in _PROFILED
+
+
+_PROFILED = (
+    *(Role.FEATURE, Role.PREDICTION, Role.SCORE, Role.SEGMENT),
+    Role.ATTRIBUTION,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,7 @@ class Schema:
 
     @property
     def profiled(self) -> tuple[Column, ...]:
-        """The columns whose distribution is watched."""
+        """The columns whose values are counted."""
         return tuple(column for column in self.columns if column.role.profiled)
 
     def with_role(self, role: Role) -> tuple[Column, ...]:

@@ -27,6 +27,11 @@ _CODE_NAME = re.compile(
     r"group|level|flag|status|region|store|department|month|weekday|dow)\Z",
     re.IGNORECASE,
 )
+_ATTRIBUTION_NAME = re.compile(
+    r"(?:shap|attribution|contribution|contrib)_.+\Z|"
+    r".+_(?:shap|shap_value|attribution|contribution|contrib)\Z",
+    re.IGNORECASE,
+)
 _ROLE_NAMES: Mapping[Role, re.Pattern[str]] = {
     Role.TIMESTAMP: re.compile(
         r"(?:(?:event|prediction|request|served|scored|created|logged)_?)?"
@@ -213,6 +218,9 @@ def _judged(facts: Facts) -> tuple[Kind, Role, str]:
 
 def _number(facts: Facts) -> tuple[Kind, Role, str]:
     whole = pa.types.is_integer(facts.type)
+    if not whole and _ATTRIBUTION_NAME.match(facts.name):
+        why = "its name says that it is a feature's share in the prediction"
+        return Kind.NUMERIC, Role.ATTRIBUTION, why
     if whole and set(facts.values) == {"0", "1"}:
         return Kind.CATEGORICAL, Role.FEATURE, "only 0 and 1"
     if whole and facts.distinct <= _CODES and _CODE_NAME.match(facts.name):

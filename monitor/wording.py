@@ -170,6 +170,8 @@ def _distribution(verdict: Verdict, statistic: Statistic) -> str:
     value = number(statistic.value)
     if verdict.column is None:
         return f"columns together changed, {name(verdict.check)} {value}"
+    if verdict.check == "attribution_drift":
+        return f"the features' order of importance changed by {value} (1 - NDCG)"
     if verdict.check == "wasserstein":
         moved = "differs from training by" if skew else "moved by"
         said = f"distribution {moved} {value} reference standard deviations"

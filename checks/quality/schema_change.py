@@ -4,6 +4,7 @@ from checks.errors import Unmeasurable
 from checks.profile import Profile
 from checks.reference import Reference
 from checks.registry import Subject, check
+from checks.schema import Role
 from checks.statistic import Statistic
 from checks.verdict import Family
 
@@ -25,8 +26,9 @@ def schema_change(
     """Count the reference's columns that the window lacks or that changed their type.
 
     Types are compared by family: an integer column that arrives as floating point is
-    no change, one that arrives as text is. New columns count only where `allow_extra`
-    is false. Chance plays no part, so there is no p-value.
+    no change, one that arrives as text is. Of the id it is only asked whether it is
+    there: a training set may name its rows in another way. New columns count only where
+    `allow_extra` is false. Chance plays no part, so there is no p-value.
 
     Blind to a column that keeps its type and changes its meaning (use `wasserstein`
     or row-level `mismatch`).
@@ -52,6 +54,9 @@ def schema_change(
         elif was and now and was != now:
             said_was, said_now = " and ".join(sorted(was)), " and ".join(sorted(now))
             changes.append(f"{name} was {said_was} and is {said_now}")
+    ids = reference.bins.schema.first(Role.ID)
+    if ids in types and ids not in current.types:
+        changes.append(f"{ids} is missing")
     if not allow_extra:
         new = sorted(set(current.types) - set(types))
         changes.extend(f"{name} is new" for name in new)

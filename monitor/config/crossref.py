@@ -39,6 +39,13 @@ def _roles(model: Model) -> Iterator[Problem]:
             message = f"{names[0]!r} has the role {role.value} already"
             path = ("columns", name, "role")
             yield Problem(path=path, message=message, fix="choose one.")
+    shares = model.table.with_role(Role.ATTRIBUTION)
+    if len(shares) == 1:
+        yield Problem(
+            path=("columns", shares[0].name, "role"),
+            message="one attribution alone has no place in an order",
+            fix="give the attribution of each feature, or role: ignored.",
+        )
     if model.task is not Task.NONE:
         yield from _needed(model, "task", Role.PREDICTION, Role.SCORE)
     if model.labels is not None:

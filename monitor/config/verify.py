@@ -6,7 +6,7 @@ from typing import Any
 
 from checks import registry
 from checks.errors import OptionError
-from checks.registry import SEGMENTED
+from checks.registry import SEGMENTED, Check
 from monitor.config.document import parse
 from monitor.config.load import as_errors
 from monitor.config.model import Checks, Config, Model
@@ -38,16 +38,16 @@ def _problems(
 
 def _of_model(model: Model) -> Iterator[Problem]:
     for key, monitor in model.monitors.items():
-        for problem in _checks(monitor.checks):
+        for problem in _checks(monitor.checks, model):
             yield problem.under("monitors", key, "checks")
     if model.evaluation is not None:
-        for problem in _checks(model.evaluation.checks):
+        for problem in _checks(model.evaluation.checks, model):
             yield problem.under("evaluation", "checks")
     for problem in _segmented(model):
         yield problem.under("segments", "checks")
 
 
-def _checks(checks: Checks) -> Iterator[Problem]:
+def _checks(checks: Checks, model: Model) -> Iterator[Problem]:
     for name, choice in checks.root.items():
         if name == "default":
             yield from _options("default", {}, choice.options)
@@ -59,6 +59,8 @@ def _checks(checks: Checks) -> Iterator[Problem]:
             )
         else:
             yield from _options(name, registry.get(name).options, choice.options)
+            if choice.on:
+                yield from _needs(registry.get(name), model)
 
 
 def _segmented(model: Model) -> Iterator[Problem]:
@@ -84,6 +86,17 @@ def _made(name: str, checks: Checks) -> bool:
     if name in checks.chosen:
         return True
     return checks.default and registry.get(name).default and name not in checks.off
+
+
+def _needs(check: Check, model: Model) -> Iterator[Problem]:
+    """Find a check that has nothing to look at for want of a role."""
+    if check.needs and not any(model.table.first(role) for role in check.needs):
+        named = " or ".join(sorted(role.value for role in check.needs))
+        yield Problem(
+            path=(check.name,),
+            message=f"it needs a column with the role {named}",
+            fix=f"give a column role: {named}, or leave the check out.",
+        )
 
 
 def _options(

@@ -219,6 +219,21 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         ("      age: {kind: numeric}\n", "      age: 7\n", "7 is not a mapping"),
         (
             "      age: {kind: numeric}\n",
+            "      age: {kind: numeric}\n      shap_age: {role: attribution}\n",
+            "columns.shap_age.role: one attribution alone has no place in an order",
+        ),
+        (
+            "        window: 1d\n",
+            "        window: 1d\n        checks: {attribution_drift: {}}\n",
+            "checks.attribution_drift: it needs a column with the role attribution",
+        ),
+        (
+            "        window: 1d\n",
+            "        window: 1d\n        checks: {attribution_drift: false}\n",
+            None,
+        ),
+        (
+            "      age: {kind: numeric}\n",
             "      age: {kind: numeric}\n      age: {kind: boolean}\n",
             "columns.age: the key stands twice, again on line 10",
         ),

@@ -46,6 +46,8 @@ COLUMNS: dict[str, Any] = {
     "late_prob": RNG.random(N),
     "late_pred": RNG.random(N) > 0.5,
     "late_label": RNG.random(N) > 0.5,
+    "shap_distance": RNG.normal(size=N),
+    "fare_attribution": RNG.normal(size=N),
 }
 
 
@@ -94,6 +96,8 @@ def test_kinds_and_roles_are_inferred(tmp_path: Path) -> None:
         "late_prob": ("score", "numeric"),
         "late_pred": ("prediction", "boolean"),
         "late_label": ("label", "boolean"),
+        "shap_distance": ("attribution", "numeric"),
+        "fare_attribution": ("attribution", "numeric"),
     }
     assert found.task is Task.BINARY_CLASSIFICATION
 

@@ -28,6 +28,7 @@ from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, LevelProfile
 from checks.compare import grouping, summed
 from checks.season import Season
+from checks.values import mix
 
 FEWEST = 8
 """Stretches below which they tell too little of each other."""
@@ -41,7 +42,6 @@ LAGS = 14
 """Stretches over which one may remember another, at most."""
 SEASONAL = 0.01
 """A season is believed in where chance would make one so rarely."""
-GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,16 +148,15 @@ class Variation:
 
 
 def chosen(stretches: int) -> Ints:
-    """Return which of many stretches are kept: evenly spread, in step with no season.
+    """Return which of many stretches are kept: scattered, in step with no season.
 
     >>> chosen(3).tolist(), len(chosen(2000))
     ([0, 1, 2], 400)
     """
     if stretches <= MOST:
         return np.arange(stretches)
-    # Multiples of the golden ratio fill an interval evenly (Weyl), and never in step.
-    places = np.arange(1, stretches + 1) * GOLDEN % 1.0
-    return np.sort(np.argsort(places, kind="stable")[:MOST])
+    scattered = mix(np.arange(stretches, dtype=np.uint64))
+    return np.sort(np.argsort(scattered, kind="stable")[:MOST])
 
 
 def _groups(reference: ColumnProfile, stretches: int) -> Ints:
@@ -199,9 +198,10 @@ class _Fit:
     `axes` (groups × d) turn shares into coordinates, the first of which is the level.
     `season` explains all of them by the moment, its terms less their `centre`; `shape`
     explains the others by the level and its square. `level` is the variance of the
-    level, `rest` the covariance of the others, with `degrees` of freedom. `memory`
-    stretches make one independent one. `rows` are those of a typical stretch, and
-    `noise` the variance that one row adds. `explains` tells whether there is a season.
+    level (`unit` its deviation, no less than that of rows), `rest` the covariance of
+    the others, with `degrees` of freedom. `memory` stretches make one independent one.
+    `rows` are those of a typical stretch, and `noise` the variance that one row adds.
+    `explains` tells whether there is a season.
     """
 
     axes: Floats
@@ -210,6 +210,7 @@ class _Fit:
     season: _Regression
     memory: float
     level: float
+    unit: float
     degrees: float
     shape: _Regression
     rest: Floats
@@ -238,11 +239,12 @@ class _Fit:
         if min(free, degrees) < FEWEST / 2:
             return None
         level = float((left[:, 0] ** 2).sum() / free)
-        bent = _bent(left[:, 0], level)
+        typical = 1 / float((1 / rows).mean())
+        unit = math.sqrt(max(level, 1 / typical))
+        bent = _bent(left[:, 0] / unit)
         shape = _Regression.of(bent, left[:, 1:])
         rest = left[:, 1:] - bent @ shape.coefficients
         covariance = rest.T @ rest / max(free - 2, 1.0)
-        typical = 1 / float((1 / rows).mean())
         spare = float(np.trace(covariance)) / max(rest.shape[1], 1)
         return cls(
             axes=axes @ turn,
@@ -251,6 +253,7 @@ class _Fit:
             season=season.turned(turn),
             memory=memory,
             level=level,
+            unit=unit,
             degrees=degrees,
             shape=shape,
             rest=covariance,
@@ -276,7 +279,7 @@ class _Fit:
         deviations = abs(float(point[0])) / math.sqrt(level)
         ends = [2 * float(special.stdtr(self.degrees, -deviations))]
         if len(point) > 1:
-            bent = _bent(point[:1], self.level)[0]
+            bent = _bent(point[:1] / self.unit)[0]
             left = point[1:] - bent @ self.shape.coefficients
             out += self.shape.leverage(bent) * self.memory
             ends.append(self._shape_tail(left, more, rows, 1 + out))
@@ -313,10 +316,9 @@ def _cloud(counts: Ints) -> tuple[Floats, Floats]:
     return axes, (counts / counts.sum(axis=1)[:, None] - share) @ axes
 
 
-def _bent(level: Floats, variance: float) -> Floats:
-    """Return the level and its square, in units of its standard deviation."""
-    unit = level / math.sqrt(variance) if variance > 0 else level * 0.0
-    return np.stack([np.ones(len(unit)), unit, unit**2], axis=1)
+def _bent(level: Floats) -> Floats:
+    """Return the terms that a level explains other coordinates by."""
+    return np.stack([np.ones(len(level)), level, level**2], axis=1)
 
 
 def _memory(points: Floats) -> float:

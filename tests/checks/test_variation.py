@@ -1,0 +1,233 @@
+"""How unusual a window is for its stream: level, shape, season, memory."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from checks.bins import Floats, NumericBins
+from checks.column import LevelProfile, NumericProfile
+from checks.example import column, levels
+from checks.schema import Column, Kind
+from checks.season import DAY, WEEK
+from checks.variation import FEWEST, MOST, Variation, chosen
+
+Draw = Callable[[np.random.Generator, int], Floats]
+"""The rows of one stretch, given its number."""
+
+ROWS = 400
+NAMES = tuple(f"level {i}" for i in range(8))
+SHARE = np.array([0.3, 0.2, 0.15, 0.12, 0.1, 0.06, 0.04, 0.03])
+
+
+def independent(rng: np.random.Generator, _: int) -> Floats:
+    return rng.normal(size=ROWS)
+
+
+def breathing(rng: np.random.Generator, _: int) -> Floats:
+    return rng.normal(0.2 * rng.normal(), 1, ROWS)
+
+
+def stormy(rng: np.random.Generator, _: int) -> Floats:
+    """Counts with a level of their own every day."""
+    return rng.poisson(np.exp(1 + 0.2 * rng.normal()), ROWS).astype(float)
+
+
+def weekly(rng: np.random.Generator, number: int) -> Floats:
+    return rng.normal(0.5 * (number % 7 == 0), 1, ROWS)
+
+
+def profiled(bins: NumericBins, rows: Floats) -> NumericProfile:
+    named = Column(name="x", kind=Kind.NUMERIC)
+    return NumericProfile.of(named, bins, pa.chunked_array([pa.array(rows)]))
+
+
+class Stream:
+    """A reference of some days, and windows that are compared with it."""
+
+    def __init__(self, draw: Draw, days: int = 60, seed: int = 1) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.draw = draw
+        rows = [draw(self.rng, day) for day in range(days)]
+        self.bins = NumericBins.fit(np.concatenate(rows))
+        self.reference = profiled(self.bins, np.concatenate(rows))
+        self.variation = Variation.of_values(
+            self.reference,
+            [profiled(self.bins, one) for one in rows],
+            np.arange(days) * DAY + DAY // 2,
+            DAY,
+        )
+
+    def tail(self, rows: Floats, number: int | None = None) -> float:
+        """Return how unusual a window of these rows is, on a day."""
+        return self.variation.tail(
+            self.reference,
+            profiled(self.bins, rows),
+            at=None if number is None else number * DAY + DAY // 2,
+        )
+
+    def tails(self, windows: int) -> Floats:
+        """Return how unusual each of some clean windows is."""
+        days = range(1000, 1000 + windows)
+        return np.array([self.tail(self.draw(self.rng, d), d) for d in days])
+
+
+@pytest.mark.parametrize("draw", [independent, breathing, stormy, weekly])
+@pytest.mark.parametrize("days", [12, 60])
+def test_clean_windows_are_unusual_as_rarely_as_the_level_says(
+    draw: Draw, days: int
+) -> None:
+    found = np.concatenate([Stream(draw, days, seed).tails(60) for seed in range(10)])
+
+    for level in (0.05, 0.01, 0.001):
+        # The windows of one reference share its luck: allow for twice the level.
+        assert (found <= level).sum() <= stats.binom.ppf(0.999, len(found), 2 * level)
+
+
+def test_two_groups_are_students_t_of_one_observation_more() -> None:
+    rng = np.random.default_rng(3)
+    missing = rng.binomial(200, np.clip(rng.normal(0.2, 0.05, 30), 0, 1))
+
+    def lacking(rows: int, nulls: int) -> LevelProfile:
+        return replace(levels({"a": rows - nulls}), rows=rows, nulls=nulls)
+
+    stretches = [lacking(200, int(k)) for k in missing]
+    whole, window = lacking(6000, int(missing.sum())), lacking(200, 70)
+    variation = Variation.of_missing(stretches, np.empty(0, np.int64), 0)
+
+    found = variation.tail(whole, window, at=None)
+
+    shares = missing / 200
+    memory = 1.0  # these days do not remember each other
+    t = (0.35 - shares.mean()) / (shares.std(ddof=1) * np.sqrt(1 + memory / 30))
+    assert found == pytest.approx(2 * stats.t.sf(t, 29), rel=0.03)
+
+
+def test_a_level_that_days_reach_by_themselves_is_usual() -> None:
+    stream = Stream(breathing)
+
+    assert stream.tail(stream.rng.normal(0.4, 1, ROWS)) > 0.005
+    assert stream.tail(stream.rng.normal(1.4, 1, ROWS)) < 1e-4
+
+
+def test_a_change_of_shape_does_not_hide_behind_the_level() -> None:
+    stream = Stream(breathing)
+
+    assert stream.tail(stream.rng.normal(0.2, 1.5, ROWS)) < 1e-4
+
+
+def test_a_season_is_usual_on_its_day_and_unusual_on_another() -> None:
+    stream = Stream(weekly)
+    monday = stream.rng.normal(0.5, 1, ROWS)
+
+    assert stream.tail(monday, number=70) > 0.01
+    assert stream.tail(monday, number=73) < 1e-4
+    # Without a time it can only be asked whether any day looks like that.
+    assert stream.tail(monday) > 0.01
+
+
+def test_days_that_remember_each_other_count_for_fewer() -> None:
+    level = [0.0]
+
+    def persistent(rng: np.random.Generator, _: int) -> Floats:
+        level[0] = 0.9 * level[0] + 0.2 * rng.normal()
+        return rng.normal(level[0], 1, ROWS)
+
+    forgetful, persistent_one = Stream(breathing), Stream(persistent)
+
+    def memory(stream: Stream) -> float:
+        fit = stream.variation._plain
+        assert fit is not None
+        return fit.memory
+
+    assert memory(forgetful) < 2 < memory(persistent_one)
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_levels_of_a_category(*, moved: bool) -> None:
+    rng = np.random.default_rng(5)
+
+    def day(share: Floats) -> dict[str, int]:
+        return dict(zip(NAMES, rng.multinomial(ROWS, share).tolist(), strict=True))
+
+    days = [day(SHARE) for _ in range(60)]
+    total = {name: sum(one[name] for one in days) for name in NAMES}
+    reference = levels(total)
+    variation = Variation.of_values(
+        reference,
+        [levels(one, like=reference) for one in days],
+        np.empty(0, np.int64),
+        0,
+    )
+    share = SHARE[::-1] if moved else SHARE
+    tail = variation.tail(reference, levels(day(share), like=reference), at=None)
+
+    assert (tail < 1e-6) if moved else (tail > 0.01)
+
+
+def test_values_that_no_stretch_ever_had_are_unusual() -> None:
+    reference = levels({"a": 3000, "b": 3000})
+    half = levels({"a": 100, "b": 100}, like=reference)
+    variation = Variation.of_values(reference, [half] * 30, np.empty(0, np.int64), 0)
+
+    unseen = levels({"a": 50, "b": 50, "new": 100}, like=reference)
+
+    assert variation.tail(reference, unseen, at=None) < 1e-6
+    assert variation.tail(reference, half, at=None) == pytest.approx(1.0)
+
+
+def test_a_smaller_window_than_the_stretches_is_noisier_than_these() -> None:
+    stream = Stream(independent)
+    found = np.array([stream.tail(stream.rng.normal(size=40)) for _ in range(600)])
+
+    assert (found <= 0.01).sum() <= stats.binom.ppf(0.999, 600, 0.02)
+
+
+def test_few_stretches_do_not_speak_against_a_window() -> None:
+    stream = Stream(independent, days=FEWEST - 1)
+
+    assert 0.0 == stream.tail(stream.rng.normal(size=ROWS))
+
+
+def test_stretches_that_all_hold_one_value_do_not_speak_against_a_window() -> None:
+    reference = column([1.0] * 100, like=[1.0])
+    stretches = [column([1.0] * 10, like=[1.0])] * 10
+    variation = Variation.of_values(reference, stretches, np.empty(0, np.int64), 0)
+
+    assert 0.0 == variation.tail(reference, column([2.0], like=[1.0]), at=None)
+
+
+def test_of_very_many_stretches_some_are_kept_evenly() -> None:
+    kept = chosen(5000)
+
+    assert MOST == len(kept) == len(set(kept.tolist()))
+    assert np.diff(kept).max() <= 125
+    # In step with no season: hours of the day are kept as chance would.
+    hours = np.bincount(kept % 24, minlength=24)
+    assert stats.chisquare(hours).pvalue > 0.01
+
+
+def test_hours_and_weekdays_are_told_apart_in_hourly_windows() -> None:
+    rng = np.random.default_rng(2)
+    hour = DAY // 24
+    centres = np.arange(24 * 28) * hour + hour // 2
+
+    def rows(at: int) -> Floats:
+        night = 0.8 * np.cos(2 * np.pi * (at % DAY) / DAY)
+        weekend = 0.5 * np.cos(2 * np.pi * (at % WEEK) / WEEK)
+        return rng.normal(night + weekend, 1, 60)
+
+    parts = [rows(int(at)) for at in centres]
+    bins = NumericBins.fit(np.concatenate(parts))
+    reference = profiled(bins, np.concatenate(parts))
+    variation = Variation.of_values(
+        reference, [profiled(bins, one) for one in parts], centres, hour
+    )
+    noon, midnight = 35 * DAY + DAY // 2, 35 * DAY
+    window = profiled(bins, rows(midnight))
+
+    assert variation.tail(reference, window, at=midnight) > 0.005
+    assert variation.tail(reference, window, at=noon) < 1e-4

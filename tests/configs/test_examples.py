@@ -8,7 +8,7 @@ import yaml
 
 from monitor.actions.base import ACTIONS
 from monitor.config import load, verify
-from monitor.config.model import Config, Evaluation, Labels, Model, Monitor
+from monitor.config.model import Config, Evaluation, Labels, Model, Monitor, Segments
 from monitor.problems import keys_of
 from monitor.shipped import configs
 from monitor.sources.base import SOURCES
@@ -44,7 +44,7 @@ def test_the_full_example_names_every_key() -> None:
     text = (configs() / "driftd.yaml").read_text("utf-8")
     keys = {
         key
-        for section in (Config, Model, Monitor, Evaluation, Labels)
+        for section in (Config, Model, Monitor, Evaluation, Labels, Segments)
         for key in keys_of(section)
     }
     written = set(re.findall(r"(\w+):", text))

@@ -7,6 +7,7 @@ from scipy import special
 
 from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
+from checks.dealing import chance
 from checks.errors import OptionError, Unmeasurable
 from checks.interval import chi_square_tail
 from checks.rows import Values
@@ -16,6 +17,16 @@ GROUPS = 10
 """Groups of a numeric column: the deciles of the reference, as PSI has always had."""
 FEWEST = 2
 """Groups below which nothing can move."""
+EXACT_ROWS = 100
+"""Effective rows of the smaller side up to which every table of counts is looked at."""
+FEWEST_EXPECTED = 1.0
+"""Groups that expect fewer rows drown the others in their noise."""
+DOUBTFUL = 0.06
+"""p-values above this one open no alarm, whatever they are exactly."""
+CERTAIN = 1e-15
+"""p-values below this one need not be told apart."""
+ROUNDING = 1e-9
+"""What a sum of effective rows may be off by."""
 MAX_LEVEL_GROUPS = 50
 """Levels of a categorical column that are compared one by one; the rest are pooled."""
 
@@ -101,37 +112,91 @@ def homogeneity(
 ) -> Homogeneity:
     """Test whether two rows of counts come from one distribution.
 
-    Groups whose expected count is below `MIN_EXPECTED` on either side are pooled
-    (Cochran, Biometrics 10, 1954). Counts are scaled to effective rows first.
-    Pearson 1900, or Wilks' likelihood ratio of 1938 when `likelihood` is true; equals
+    Pearson 1900, or Wilks' likelihood ratio of 1938 when `likelihood` is true. Counts
+    are scaled to effective rows first, and groups that the reference expects fewer
+    than `FEWEST_EXPECTED` rows in are added up (Cochran, Biometrics 10, 1954). The
+    p-value is exact where either side has at most `EXACT_ROWS` and it matters what it
+    is, and a chi-square tail elsewhere: there it equals
     `scipy.stats.chi2_contingency(..., correction=False)`, with `lambda_` set to
-    "log-likelihood" for the latter, where nothing is pooled and rows are independent.
+    "log-likelihood" for the likelihood ratio, where no group is added to another and
+    rows are independent.
     """
-    r = counts[0] / reference.design_effect
-    c = counts[1] / current.design_effect
-    n, m = r.sum(), c.sum()
-    scale = float(1 / n + 1 / m)
-    small = (r + c) * min(n, m) / (n + m) < MIN_EXPECTED
-    if small.any():
-        r = np.append(r[~small], r[small].sum())
-        c = np.append(c[~small], c[small].sum())
-    keep = (r + c) > 0
-    r, c = r[keep], c[keep]
+    r: Floats = counts[0] / reference.design_effect
+    c: Floats = counts[1] / current.design_effect
+    n, m = float(r.sum()), float(c.sum())
+    scale = 1 / n + 1 / m
+    few = min(n, m) <= EXACT_ROWS
+    least = FEWEST_EXPECTED if few else MIN_EXPECTED
+    expected = r * (min(n, m) / n)
+    if not ((expected > 0) & (expected < least)).any():
+        # Where no value is rare, one that the reference never had is no accident.
+        expected = np.where(r > 0, expected, c)
+    group = _full(expected, least)
+    if few and not group.any():
+        group = np.arange(len(r))
+    r, c = np.bincount(group, weights=r), np.bincount(group, weights=c)
+    r, c = r[(r + c) > 0], c[(r + c) > 0]
     degrees = len(r) - 1
     if degrees < 1:
         return Homogeneity(statistic=0.0, degrees=1, p_value=1.0, scale=scale)
-    pooled = (r + c) / (n + m)
-    if likelihood:
-        both = special.rel_entr(r, n * pooled) + special.rel_entr(c, m * pooled)
-        statistic = 2 * float(both.sum())
-    else:
-        statistic = float(((r / n - c / m) ** 2 / pooled).sum() / scale)
+    statistic = float(_parts(r + c, c, m / (n + m), likelihood=likelihood).sum())
+    p_value = chi_square_tail(statistic, degrees)
+    if few and p_value < DOUBTFUL:
+        side = c if m <= n else r
+        p_value = _exact(r + c, side, statistic, likelihood=likelihood)
     return Homogeneity(
-        statistic=statistic,
-        degrees=degrees,
-        p_value=chi_square_tail(statistic, degrees),
-        scale=scale,
+        statistic=statistic, degrees=degrees, p_value=p_value, scale=scale
     )
+
+
+def _full(expected: Floats, least: float) -> Ints:
+    """Number the groups so that each is expected to hold enough rows.
+
+    What is expected is what the reference expects: to go by the window's own counts
+    would be to choose the test by its outcome. From the last group on, which is the
+    rarest where values are levels, neighbours are added up until they are enough.
+    """
+    group = np.zeros(len(expected), np.int64)
+    held = 0.0
+    for k in range(len(expected) - 1, 0, -1):
+        held += float(expected[k])
+        if held >= least:
+            group[:k] += 1
+            held = 0.0
+    if held + float(expected[0]) < least:
+        group = np.minimum(group, max(0, int(group[0]) - 1))
+    return group
+
+
+def _parts(totals: Floats, side: Floats, share: float, *, likelihood: bool) -> Floats:
+    """Return what each group adds to the statistic when `side` of its rows are there.
+
+    `share` is that side's part of all rows.
+    """
+    expected = totals * share
+    if not likelihood:
+        return np.asarray((side - expected) ** 2 / (expected * (1 - share)))
+    other = np.maximum(totals - side, 0.0)
+    both = special.xlogy(side, side / expected)
+    both += special.xlogy(other, other / (totals - expected))
+    return np.asarray(2 * both)
+
+
+def _exact(
+    totals: Floats, side: Floats, statistic: float, *, likelihood: bool
+) -> float:
+    """Return the exact chance of such a statistic among all tables of these margins.
+
+    Effective rows need not be whole: those dealt are rounded down and those of each
+    group up, which is a little less to go by than there is.
+    """
+    whole = np.ceil(totals - ROUNDING)
+    rows = max(1, int(side.sum() + ROUNDING))
+    share = rows / float(whole.sum())
+    dealt = np.minimum(np.arange(rows + 1), whole[:, None])
+    parts = _parts(whole[:, None], dealt, share, likelihood=likelihood)
+    enough = float(special.chdtri(len(totals) - 1, CERTAIN))
+    return chance(whole.astype(np.int64), rows, parts, min(statistic, enough))
 
 
 def smoothed(counts: Ints) -> Floats:

@@ -31,7 +31,7 @@ def chi_square(
     >>> a = levels({"x": 50, "y": 50})
     >>> found = chi_square(a, levels({"x": 90, "y": 10}, like=a))
     >>> round(found.value, 3), f"{found.p_value:.2g}"
-    (0.873, '6.7e-10')
+    (0.873, '5.5e-10')
     """
     shares = Shares.of(reference, current, groups)
     squared = divergence(reference, current, shares, _effect, curvature=1.0)

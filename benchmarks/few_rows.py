@@ -38,13 +38,13 @@ def tail(first: Ints, second: Ints) -> float:
     """Return the chi-square tail with all groups that are small thrown together."""
     r, c = first.astype(float), second.astype(float)
     n, m = r.sum(), c.sum()
-    small = (r + c) * min(n, m) / (n + m) < 5  # noqa: PLR2004 - Cochran's rule
+    small = (r + c) * min(n, m) / (n + m) < 5
     if small.any():
         r, c = (
             np.append(r[~small], r[small].sum()),
             np.append(c[~small], c[small].sum()),
         )
-    if len(r) < 2:  # noqa: PLR2004 - one group cannot differ
+    if len(r) < 2:
         return 1.0
     statistic = ((r / n - c / m) ** 2 / (r + c)).sum() * n * m
     return float(stats.chi2.sf(statistic, len(r) - 1))

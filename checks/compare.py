@@ -133,8 +133,8 @@ def homogeneity(
         expected = np.where(r > 0, expected, c)
     group = _full(expected, least)
     if few and not group.any():
-        group = np.arange(len(r))
-    r, c = np.bincount(group, weights=r), np.bincount(group, weights=c)
+        group = np.arange(len(r), dtype=np.int64)
+    r, c = (np.bincount(group, weights=side) for side in (r, c))
     r, c = r[(r + c) > 0], c[(r + c) > 0]
     degrees = len(r) - 1
     if degrees < 1:

@@ -81,8 +81,11 @@ def detectors_part() -> str:
         "## Detectors of change along a history\n\n"
         "Functions of `checks.sequence`, for a history of numbers in the order of\n"
         "time: at which points a change was detected, and where it probably began.\n"
-        "They keep no state. A configuration does not name them yet; code may call\n"
-        "them.\n\n"
+        "They keep no state. A monitor's `sequence:` names them, with the check whose\n"
+        "figure is the history ([how](../statistics.md#what-lasts)); code may call\n"
+        "them. In a monitor the false-alarm budget sets the limit that the options\n"
+        "leave open, and `cusum` has running estimates, a `warm_up` of 10 and a\n"
+        "`slack` of 0.25; with `convention: river` the defaults below hold.\n\n"
         "| detector | what it detects |\n|---|---|\n"
     )
     return head + "\n".join(rows) + "\n\n" + "\n\n".join(map(detector_section, every))

@@ -16,6 +16,7 @@ from checks.errors import ChecksError, ProfileError
 from checks.profile import Profile
 from checks.verdict import Reason, Status, Verdict, overall
 from monitor import baseline as baselines
+from monitor import series
 from monitor.baseline import Baseline
 from monitor.comparison import apart, earlier
 from monitor.config import Model, Monitor
@@ -209,7 +210,34 @@ class Cycle:
             # A baseline that a newer driftd froze, or rows that Arrow cannot put
             # together: no answer, and no reason to stop.
             return baseline, None, SourceError(str(error), permanent=False)
-        return baseline, assessment, None
+        return baseline, self._followed(assessment, window, now), None
+
+    def _followed(
+        self, assessment: Assessment, window: Window, now: datetime
+    ) -> Assessment:
+        """Return an assessment with the verdicts on the monitor's series."""
+        watch = assessment.watch
+        every = watch.series
+        if not every:
+            return assessment
+        past = self._parts.store.points_before(
+            Run(
+                model=watch.model,
+                monitor=watch.monitor,
+                window=window,
+                model_version=assessment.version,
+                reference_id=assessment.baseline_id,
+                status=assessment.status,
+                evaluated=now,
+            ),
+            {one.check.name for one in every},
+            series.MOST,
+        )
+        told = assessment.verdicts
+        lasting = [
+            series.judged(one, past, window.start, told, watch.level) for one in every
+        ]
+        return replace(assessment, verdicts=(*told, *lasting))
 
     def _earlier(
         self, watch: Watch, window: Window, baseline: Baseline
@@ -298,7 +326,7 @@ def _record(run: Run, assessment: Assessment | None, outcome: Outcome) -> RunRec
 
 def unknown(watch: Watch, cause: str) -> tuple[Verdict, ...]:
     """Return the verdicts of a window that could not be read: UNKNOWN, each."""
-    return tuple(
+    checks = (
         Verdict(
             check=entry.check.name,
             family=entry.check.family,
@@ -311,6 +339,7 @@ def unknown(watch: Watch, cause: str) -> tuple[Verdict, ...]:
         )
         for entry in watch.entries
     )
+    return (*checks, *(one.unknown(cause) for one in watch.series))
 
 
 def policy(settings: Monitor, model: Model) -> Policy:

@@ -37,6 +37,7 @@ from monitor.raw import (
     RawRows,
     Side,
 )
+from monitor.series import Level, Series, planned
 from monitor.window import EPOCH, Window, rfc3339
 
 
@@ -51,13 +52,35 @@ class Watch:
 
     @property
     def alpha(self) -> float:
-        """The chance of a false alarm that one window may take.
+        """The chance of a false alarm that the checks of one window may take.
 
-        The model's budget, spread evenly over time and over its monitors.
+        The model's budget, spread evenly over time and over its monitors; less the
+        part of the monitor's series, of which each is as good as a check.
         """
+        if not self.settings.sequence:
+            return self._alpha
+        return self._alpha * (1 - len(self.series) / self.level.family)
+
+    @property
+    def _alpha(self) -> float:
         budget = self.section.false_alarm_budget
         windows = budget.per / self.settings.every * len(self.section.monitors)
         return min(0.05, budget.count / windows)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The series that are judged along the windows."""
+        wanted = self.settings.sequence
+        return planned(self.entries, wanted) if wanted else ()
+
+    @property
+    def level(self) -> Level:
+        """The chance of a false alarm that one series may take in a window."""
+        return Level(
+            window=self._alpha,
+            family=len(self.entries) + len(self.series),
+            correction=Correction(self.settings.correction),
+        )
 
     @property
     def entries(self) -> tuple[Entry, ...]:

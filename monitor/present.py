@@ -73,7 +73,8 @@ def measured(verdict: Verdict) -> str:
     if found is None:
         return ""
     value = wording.number(found.value)
-    if verdict.p_adjusted is None and found.p_value is None:
+    exact = verdict.p_adjusted is None and found.p_value is None
+    if exact and not wording.is_series(verdict.check):
         return value
     return f"{value} [{wording.interval(found.low, found.high)}]"
 
@@ -88,6 +89,8 @@ def evidence(verdict: Verdict) -> str:
     found = verdict.statistic
     if found is None:
         return ""
+    if wording.is_series(verdict.check):
+        return found.detail
     said = []
     if found.at_reference is not None and found.at_current is not None:
         before, after = found.at_reference, found.at_current
@@ -104,7 +107,7 @@ def probability(verdict: Verdict) -> str:
     if verdict.statistic is None:
         return ""
     if verdict.p_adjusted is None:
-        return "exact"
+        return "" if wording.is_series(verdict.check) else "exact"
     p = verdict.p_adjusted
     return "<0.0001" if p < 1e-4 else f"{p:.4f}"  # noqa: PLR2004 - four digits shown
 

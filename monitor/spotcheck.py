@@ -125,13 +125,18 @@ def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessm
         earlier=_earlier(watch, window, baseline, served),
         as_of=now,
     )
-    if not asked.whole:
-        return found
-    note = (
-        "volume and freshness are not judged on a whole file: "
-        "give --start and --end for that"
-    )
-    return replace(found, notes=(*found.notes, note))
+    return replace(found, notes=(*found.notes, *_left_out(watch, asked)))
+
+
+def _left_out(watch: Watch, asked: Asked) -> Iterator[str]:
+    """Say what one window, looked at on its own, cannot tell."""
+    if watch.settings.sequence:
+        yield "series are not judged: driftd run and serve keep their history"
+    if asked.whole:
+        yield (
+            "volume and freshness are not judged on a whole file: "
+            "give --start and --end for that"
+        )
 
 
 def frozen(watch: Watch, shelf: Shelf) -> tuple[str, Baseline]:

@@ -78,6 +78,9 @@ def _keys(name: str, model: Model) -> Iterator[Key]:
                 check=entry.check.name,
                 column=entry.column,
             )
+        for one in watch.series:
+            family = one.check.family
+            yield replace(key, family=family, check=one.name, column=one.column)
 
 
 def _end(

@@ -58,6 +58,18 @@ def interval(low: float, high: float) -> str:
     return " to ".join("0" if end == "-0" else end for end in ends)
 
 
+def apart(before: float, after: float) -> tuple[str, str]:
+    """Write two numbers with the decimals that tell them apart, to a tenth.
+
+    >>> apart(49.973, 50.451), apart(0.831, 0.8234), apart(0.0, 1234.5), apart(2, 2)
+    (('49.97', '50.45'), ('0.8310', '0.8234'), ('0', '1,234'), ('2', '2'))
+    """
+    gap = abs(after - before)
+    decimals = 0 if gap == 0 else min(12, max(0, 1 - math.floor(math.log10(gap))))
+    low, high = f"{before:,.{decimals}f}", f"{after:,.{decimals}f}"
+    return "0" if low == "-0" else low, "0" if high == "-0" else high
+
+
 def percent(share: float) -> str:
     """Write a share as a percentage.
 
@@ -88,12 +100,24 @@ def count(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
+def is_series(check: str) -> bool:
+    """Tell whether a name is that of a detector on a check's series.
+
+    >>> is_series("cusum(missing)"), is_series("missing")
+    (True, False)
+    """
+    return check.endswith(")")
+
+
 def name(check: str) -> str:
     """Return a check's plain name.
 
-    >>> name("roc_auc"), name("jensen_shannon")
-    ('ROC AUC', 'jensen shannon')
+    >>> name("roc_auc"), name("jensen_shannon"), name("cusum(psi)")
+    ('ROC AUC', 'jensen shannon', 'cusum of population stability index')
     """
+    if is_series(check):
+        detector, _, watched = check[:-1].partition("(")
+        return f"{detector.replace('_', ' ')} of {name(watched)}"
     return NAMES.get(check, check.replace("_", " "))
 
 
@@ -132,6 +156,8 @@ def finding(verdict: Verdict) -> str:
 
 def _change(verdict: Verdict, statistic: Statistic) -> str:
     """Say what changed, as plainly as the check allows."""
+    if is_series(verdict.check):
+        return statistic.detail
     if verdict.check in SHARES:
         return _share(SHARES[verdict.check], statistic)
     if verdict.check == WORST_SEGMENT:

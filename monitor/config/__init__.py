@@ -15,6 +15,7 @@ from monitor.config.model import (
     Period,
     Recomputed,
     Segments,
+    Sequence,
     Server,
     Version,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Plugin",
     "Recomputed",
     "Segments",
+    "Sequence",
     "Server",
     "Version",
     "json_schema",

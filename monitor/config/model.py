@@ -35,6 +35,7 @@ from monitor.config.scalars import (
     duration,
 )
 from monitor.config.segments import Segments
+from monitor.config.sequence import Sequence
 from monitor.problems import mistake
 
 if TYPE_CHECKING:
@@ -267,6 +268,8 @@ class Monitor(Node):
         training=True
     )
     checks: Annotated[Checks, _CHECKS_SCHEMA] = Checks({"default": CheckChoice()})
+    sequence: tuple[Sequence, ...] = ()
+    """Lasting changes along the history of what the checks measure."""
     correction: Correction = Correction.HOLM
     for_: int = Field(default=1, ge=1, alias="for")
     of: int | None = Field(default=None, ge=1)
@@ -398,6 +401,7 @@ __all__ = [
     "Plugin",
     "Recomputed",
     "Segments",
+    "Sequence",
     "Server",
     "Version",
 ]

@@ -9,7 +9,7 @@ from checks.errors import OptionError
 from checks.registry import SEGMENTED, Check
 from monitor.config.document import parse
 from monitor.config.load import as_errors
-from monitor.config.model import Checks, Config, Model
+from monitor.config.model import Checks, Config, Model, Monitor
 from monitor.config.plugin import resolve
 from monitor.plugins import Registry
 from monitor.problems import Problem, nearest
@@ -38,13 +38,24 @@ def _problems(
 
 def _of_model(model: Model) -> Iterator[Problem]:
     for key, monitor in model.monitors.items():
-        for problem in _checks(monitor.checks, model):
-            yield problem.under("monitors", key, "checks")
+        for problem in _monitor(monitor, model):
+            yield problem.under("monitors", key)
     if model.evaluation is not None:
         for problem in _checks(model.evaluation.checks, model):
             yield problem.under("evaluation", "checks")
     for problem in _segmented(model):
         yield problem.under("segments", "checks")
+
+
+def _monitor(monitor: Monitor, model: Model) -> Iterator[Problem]:
+    for problem in _checks(monitor.checks, model):
+        yield problem.under("checks")
+    if monitor.sequence:
+        from monitor.config import lasting  # noqa: PLC0415 - reading a config is light
+
+        names = registry.names()
+        made = frozenset(n for n in names if _made(n, monitor.checks))
+        yield from lasting.mistakes(monitor.sequence, made, model.table)
 
 
 def _checks(checks: Checks, model: Model) -> Iterator[Problem]:

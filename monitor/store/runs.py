@@ -13,6 +13,9 @@ from monitor.store.records import Run, RunRecord
 from monitor.store.tables import profile, run, sample, verdict
 from monitor.window import Window
 
+Points = list[tuple[datetime, Verdict]]
+"""Verdicts, each with the start of its window."""
+
 
 class AlreadyRunError(Exception):
     """Another writer has evaluated the window: its answer stands."""
@@ -98,6 +101,37 @@ def between(
 ) -> list[Run]:
     """Return the runs of the windows that lie in a stretch of time, oldest first."""
     return read(connection, _inside(select(run), model, monitor, start, end))
+
+
+def points(
+    connection: Connection, like: Run, names: Iterable[str], most: int
+) -> Points:
+    """Return the verdicts of some checks, with the starts of their windows.
+
+    Of at most so many windows before that of a run, under its version and reference;
+    the oldest window comes first.
+    """
+    last = (
+        select(run.c.seq, run.c.window_start)
+        .where(
+            run.c.model == like.model,
+            run.c.monitor == like.monitor,
+            run.c.model_version == like.model_version,
+            run.c.reference_id == like.reference_id,
+            run.c.window_start < like.window.start,
+        )
+        .order_by(run.c.window_start.desc())
+        .limit(most)
+        .subquery()
+    )
+    wanted = (
+        select(last.c.window_start, verdict)
+        .join(verdict, verdict.c.run == last.c.seq)
+        .where(verdict.c.check.in_(sorted(names)))
+        .order_by(last.c.window_start, verdict.c.position)
+    )
+    found = connection.execute(wanted).mappings()
+    return [(row["window_start"], rows.verdict_of(row)) for row in found]
 
 
 def _inside(

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection
@@ -66,12 +65,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextmanager
@@ -126,6 +120,11 @@ class Store:
         """Return the runs of the windows inside a stretch of time, oldest first."""
         with self._transaction(writes=False) as connection:
             return runs.between(connection, model, monitor, start, end)
+
+    def points_before(self, run: Run, names: Collection[str], n: int) -> runs.Points:
+        """Return the verdicts of some checks in earlier runs like this one."""
+        with self._transaction(writes=False) as connection:
+            return runs.points(connection, run, names, n)
 
     def profiles_between(
         self, model: str, monitor: str, start: datetime, end: datetime

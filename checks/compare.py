@@ -134,7 +134,8 @@ def homogeneity(
     group = _full(expected, least)
     if few and not group.any():
         group = np.arange(len(r), dtype=np.int64)
-    r, c = (np.bincount(group, weights=side) for side in (r, c))
+    r = np.asarray(np.bincount(group, weights=r), dtype=np.float64)
+    c = np.asarray(np.bincount(group, weights=c), dtype=np.float64)
     r, c = r[(r + c) > 0], c[(r + c) > 0]
     degrees = len(r) - 1
     if degrees < 1:

@@ -188,7 +188,9 @@ class Reference:
             at=None if self.trailing else at,
             average=average and not self.trailing,
         )
-        return replace(found, p_value=max(found.p_value, tail))
+        if tail <= found.p_value:
+            return found
+        return replace(found, p_value=tail, usual=True)
 
     def to_bytes(self, *, bare: bool = False) -> bytes:
         """Write the reference, a `bare` one without its bins; `from_bytes` reads it."""

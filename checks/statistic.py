@@ -21,7 +21,8 @@ class Statistic:
     each with its share of it, the largest first: at most ten; empty for a check of one
     column.
     `segment` names the rows that a check has searched out by itself; the verdict
-    carries it.
+    carries it. `usual` says that the p-value is that of the stream's own stretches,
+    which differ as much, and not that of the rows, which alone would be smaller.
 
     Raises ValueError when a number is not finite: a check that cannot give a finite
     answer raises Unmeasurable instead.
@@ -39,6 +40,7 @@ class Statistic:
     detail: str = ""
     explained_by: tuple[tuple[str, float], ...] = ()
     segment: str | None = field(default=None, compare=False)
+    usual: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that are not finite, and probabilities that are none."""

@@ -29,7 +29,8 @@ def judge(
     confidence bound of the effect is above the threshold (a p-value of None means that
     chance plays no part). WARN is a certain difference whose value, though not
     its lower bound, lies above the warning level. A large value that chance could
-    have made, and a certain one too small to matter, both PASS.
+    have made, or that is usual for the stream, and a certain one too small to matter
+    PASS.
     """
     certain = p_adjusted is None or p_adjusted <= alpha
     if certain and statistic.low > threshold.fail:
@@ -39,5 +40,8 @@ def judge(
     if certain and p_adjusted is not None:
         return Status.PASS, Reason.CERTAIN_BUT_SMALL
     if statistic.value > threshold.fail:
-        return Status.PASS, Reason.LARGE_BUT_UNCERTAIN
+        usual = statistic.usual
+        return Status.PASS, (
+            Reason.LARGE_BUT_USUAL if usual else Reason.LARGE_BUT_UNCERTAIN
+        )
     return Status.PASS, Reason.NO_DIFFERENCE

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     CERTAIN_BUT_SMALL = "certain_but_small"
     CERTAIN_AND_NEARLY_MATERIAL = "certain_and_nearly_material"
     LARGE_BUT_UNCERTAIN = "large_but_uncertain"
+    LARGE_BUT_USUAL = "large_but_usual"
     NO_DIFFERENCE = "no_difference"
     UNMEASURABLE = "unmeasurable"
 

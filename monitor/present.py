@@ -99,6 +99,8 @@ def evidence(verdict: Verdict) -> str:
         said.append(found.detail)
     if verdict.reason is Reason.LARGE_BUT_UNCERTAIN:
         said.append("may be chance")
+    if verdict.reason is Reason.LARGE_BUT_USUAL:
+        said.append("usual for this stream")
     return ", ".join(said)
 
 

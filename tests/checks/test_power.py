@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from checks.bins import Floats
@@ -11,8 +12,10 @@ from checks.correction import Correction
 from checks.displacement import gathered, moved
 from checks.example import reference, window
 from checks.power import Reach, family_of, level_of, mute, reach, waiting
+from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task
+from checks.schema import Column, Kind, Schema
 from checks.suite import STANDARD, Entry, Evidence, evaluate, plan
 from checks.verdict import Status
 
@@ -185,6 +188,31 @@ def test_rows_that_are_not_independent_count_for_less() -> None:
     assert found is not None
     assert found.effective == 100.0
     assert shift_of(found) > shift_of(smallest("wasserstein", "normal", 1_000))
+
+
+def test_a_stream_whose_days_differ_is_told_what_it_really_catches() -> None:
+    rng = np.random.default_rng(6)
+
+    def day(by: float = 0.0) -> dict[str, list[float]]:
+        return {"x": (rng.normal(0.2 * rng.normal(), 1, 500) + by).tolist()}
+
+    tables = [pa.table(day()) for _ in range(40)]
+    schema = Schema.of([Column(name="x", kind=Kind.NUMERIC)])
+    bins = Bins.fit(schema, pa.concat_tables(tables))
+    known = Reference.of(bins, [bins.profile(one) for one in tables], timed=True)
+    wanted = entry("wasserstein", "x", known)
+    found = reach(wanted, known, 500, LEVEL)
+    assert found is not None
+    shift = shift_of(found)
+
+    def caught() -> bool:
+        evidence = Evidence(profile=window(known, day(shift)))
+        alpha, none = LEVEL, Correction.NONE
+        (verdict,) = evaluate([wanted], known, evidence, alpha=alpha, correction=none)
+        return verdict.status is Status.FAIL
+
+    assert shift > 0.6  # three deviations of a day's level
+    assert 0.65 < np.mean([caught() for _ in range(120)]) < 0.95
 
 
 def test_only_checks_that_could_not_have_fired_are_mute() -> None:

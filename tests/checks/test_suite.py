@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from checks import registry
 from checks.correction import Correction
 from checks.errors import OptionError
 from checks.example import reference, window
+from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
@@ -187,6 +189,25 @@ def test_serial_correlation_takes_certainty_away() -> None:
     held = judged(day(shift=0.4), known=breathing)["wasserstein", "x"]
 
     assert (Status.FAIL, Status.PASS) == (free.status, held.status)
+
+
+def test_what_days_of_the_stream_do_by_themselves_passes_and_says_so() -> None:
+    rng = np.random.default_rng(4)
+    days = [
+        pa.table({"x": rng.normal(rng.normal(0, 0.3), 1, 500), "c": ["a"] * 500})
+        for _ in range(30)
+    ]
+    bins = Bins.fit(SCHEMA, pa.concat_tables(days))
+    known = Reference.of(bins, [bins.profile(one) for one in days], timed=True)
+    wishes = Wishes(standard=False, named={"wasserstein": Wish()})
+
+    def found(shift: float) -> Verdict:
+        rows = {"x": rng.normal(shift, 1, 500), "c": ["a"] * 500}
+        return judged(rows, wishes, known=known)["wasserstein", "x"]
+
+    usual, unusual = found(0.5), found(2.0)
+    assert (Status.PASS, Reason.LARGE_BUT_USUAL) == (usual.status, usual.reason)
+    assert Status.FAIL is unusual.status
 
 
 def test_an_empty_window_is_unknown_column_by_column() -> None:

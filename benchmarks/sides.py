@@ -21,9 +21,10 @@ import pyarrow as pa
 from streams import Day
 
 from checks.correction import Correction
+from checks.evidence import Evidence
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
-from checks.suite import Evidence, evaluate, plan
+from checks.suite import evaluate, plan
 from checks.verdict import Verdict
 from monitor.baseline import KEPT_ROWS, build
 

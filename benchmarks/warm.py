@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checks.correction import Correction
-from checks.suite import Evidence, evaluate
+from checks.evidence import Evidence
+from checks.suite import evaluate
 from monitor.clock import SystemClock
 from monitor.opening import read_config
 from monitor.shelf import Shelf, folder

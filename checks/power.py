@@ -111,8 +111,11 @@ def family_of(entries: Iterable[Entry], reference: Reference) -> int:
     return sum(
         known.get(entry.check.name, True)
         for entry in entries
-        if entry.check.subject not in (Subject.COLUMN, Subject.VALUES)
-        or reference.column(entry.column or "") is not None
+        if entry.check.peer is None
+        and (
+            entry.check.subject not in (Subject.COLUMN, Subject.VALUES)
+            or reference.column(entry.column or "") is not None
+        )
     )
 
 

@@ -18,7 +18,7 @@ from checks.schema import Kind, Role
 from checks.statistic import Statistic
 from checks.verdict import Family
 
-PACKAGES = ("drift", "multivariate", "quality", "skew", "performance")
+PACKAGES = ("drift", "multivariate", "quality", "skew", "performance", "peers")
 
 Measure = Callable[..., Statistic]
 
@@ -40,10 +40,17 @@ class Subject(StrEnum):
     """The Pairs of one feature: served beside recomputed, row by row."""
     OUTCOMES = "outcomes"
     """Two Outcomes: predictions beside the labels that came for them."""
+    VERDICTS = "verdicts"
+    """What another check came to, on every column that it was made on."""
 
 
 SEGMENTED = (Subject.COLUMN, Subject.OUTCOMES)
 """What a check compares that can be made on a segment as on the whole."""
+WHOLE = (
+    *(Subject.TABLE, Subject.STREAM, Subject.SAMPLE),
+    *(Subject.OUTCOMES, Subject.VERDICTS),
+)
+"""What a check compares that is no single column."""
 
 
 class Facet(StrEnum):
@@ -72,7 +79,10 @@ class Check:
     suite, for the kinds in `default_kinds` (a column check) or for all. `instead_of`
     names checks of the standard suite whose place it takes, where a user asks for it.
     A check on the whole table is planned only where some column has a role that it
-    `needs`, and made however few rows there are where it says `any_rows`.
+    `needs`, and made however few rows there are where it says `any_rows`. `peer` names
+    the preset of a check that decides by another system's own rule, `of` the check
+    whose verdicts it sums up; one that is `ordered` sees the reference's rows in the
+    order in which they are stored.
     """
 
     name: str
@@ -90,6 +100,9 @@ class Check:
     instead_of: frozenset[str]
     needs: frozenset[Role]
     any_rows: bool
+    peer: str | None = None
+    of: str | None = None
+    ordered: bool = False
 
     @property
     def summary(self) -> str:
@@ -141,6 +154,9 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
     needs: Iterable[Role] = (),
     facet: Facet | None = None,
     any_rows: bool = False,
+    peer: str | None = None,
+    of: str | None = None,
+    ordered: bool = False,
 ) -> Callable[[Measure], Measure]:
     """Register a function as a check; the function itself is returned unchanged.
 
@@ -173,6 +189,9 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
             instead_of=frozenset(instead_of),
             needs=frozenset(needs),
             any_rows=any_rows,
+            peer=peer,
+            of=of,
+            ordered=ordered,
         )
         return measure
 
@@ -208,3 +227,23 @@ def get(name: str) -> Check:
         msg = f"there is no check {name!r}; there are: {', '.join(names())}"
         raise OptionError(msg)
     return _CHECKS[name]
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the presets: the systems whose rules there are, sorted."""
+    return tuple(sorted({c.peer for c in every() if c.peer is not None}))
+
+
+def preset(name: str) -> tuple[Check, ...]:
+    """Return the checks of a preset, by name.
+
+    Raises OptionError, with the presets there are, when there is none.
+
+    >>> [check.name for check in preset("nannyml-0.13")]
+    ['nannyml_drift']
+    """
+    found = tuple(c for c in every() if c.peer == name)
+    if not found:
+        msg = f"there is no preset {name!r}; there are: {', '.join(presets())}"
+        raise OptionError(msg)
+    return found

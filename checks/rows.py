@@ -32,7 +32,9 @@ class Values:
 
     `numbers` are the finite values of a numeric or datetime column, sorted; `levels`
     the counts of a categorical or boolean one. `rows` counts all rows, of which
-    `missing` have no (finite) value. `design_effect` is that of the reference.
+    `missing` have no (finite) value; `nans` of these are NaN and `infinities` infinite.
+    `design_effect` is that of the reference. `arrays` holds the rows in their order,
+    where a check is to see that; else nothing.
     """
 
     column: Column
@@ -40,6 +42,9 @@ class Values:
     levels: Mapping[str, int] = field(default_factory=dict)
     rows: int
     missing: int
+    nans: int = 0
+    infinities: int = 0
+    arrays: tuple[pa.ChunkedArray, ...] = ()
     design_effect: float = 1.0
 
     @classmethod
@@ -69,10 +74,19 @@ class Values:
         found = [numbers(array, column.kind)[0] for array in arrays]
         ordered = np.concatenate(found) if found else np.empty(0)
         ordered.sort()
-        ordered, _, _ = finite(ordered)
+        ordered, nans, infinities = finite(ordered)
         return cls(
-            column=column, numbers=ordered, rows=rows, missing=rows - len(ordered)
+            column=column,
+            numbers=ordered,
+            rows=rows,
+            missing=rows - len(ordered),
+            nans=nans,
+            infinities=infinities,
         )
+
+    def in_order(self, *arrays: pa.ChunkedArray) -> Self:
+        """Return the values with the arrays that they were gathered from."""
+        return replace(self, arrays=arrays)
 
     @property
     def n(self) -> int:

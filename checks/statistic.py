@@ -7,6 +7,18 @@ from checks.interval import Z, normal_tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What another system's own rule says of a statistic.
+
+    `crossed` is the rule's answer, to the letter of its inequality; `threshold` is
+    where it lies on the scale of the statistic's value, None where no rule is set.
+    """
+
+    crossed: bool
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistic:
     """A measured difference between a reference and a current profile.
 
@@ -23,6 +35,8 @@ class Statistic:
     `segment` names the rows that a check has searched out by itself; the verdict
     carries it. `usual` says that the p-value is that of the stream's own stretches,
     which differ as much, and not that of the rows, which alone would be smaller.
+    carries it.
+    `ruling` is set where another system's rule decides instead of the two keys.
 
     Raises ValueError when a number is not finite: a check that cannot give a finite
     answer raises Unmeasurable instead.
@@ -41,6 +55,7 @@ class Statistic:
     explained_by: tuple[tuple[str, float], ...] = ()
     segment: str | None = field(default=None, compare=False)
     usual: bool = False
+    ruling: Ruling | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that are not finite, and probabilities that are none."""

@@ -5,7 +5,7 @@ other verdict with it.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -15,11 +15,21 @@ import pyarrow as pa
 from checks.column import ColumnProfile
 from checks.correction import Correction, adjust
 from checks.errors import ChecksError, Unmeasurable
+from checks.evidence import Evidence
 from checks.outcomes import Outcomes
 from checks.pairs import Pairs
 from checks.profile import Profile
 from checks.reference import Reference
-from checks.registry import SEGMENTED, Check, Subject, Task, every, get
+from checks.registry import (
+    SEGMENTED,
+    WHOLE,
+    Check,
+    Subject,
+    Task,
+    every,
+    get,
+    preset,
+)
 from checks.rows import Values
 from checks.samples import Known
 from checks.schema import Role, Schema
@@ -27,6 +37,7 @@ from checks.segment import Segment
 from checks.statistic import Statistic
 from checks.threshold import Threshold, judge
 from checks.verdict import Family, Reason, Status, Verdict
+from checks.wish import STANDARD, Wish, Wishes
 
 FEWEST_COLUMNS = 2
 """Columns below which nothing goes together."""
@@ -52,74 +63,6 @@ class Entry:
     among: tuple[str, ...] | None = None
 
 
-Walk = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
-"""How independent work is walked over: `map`, or that of an executor with threads."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What is known of one window.
-
-    `pairs` is None where no recomputed features are configured; an empty mapping
-    means that nothing could be joined. `known` and `sample` are rows of the reference
-    and of the window, None where no check looks at rows. The outcomes are None where
-    no labels are configured. Each `*_cause` says in that case, or where reading
-    failed, why.
-    `outcome_effects` are the design effects of the metrics, by check. `segments` holds
-    the same of each declared segment's rows. `centre` is the middle of the window in
-    microseconds since 1970; None where its rows carry no time. `span` is when it began
-    and ended, likewise; None where nobody cut it.
-
-    `values` reads one column's rows of the reference and of the window, and raises
-    Unmeasurable where they cannot be had; `walk` may do so side by side.
-    """
-
-    profile: Profile
-    centre: int | None = None
-    known: Known | None = None
-    sample: pa.Table | None = None
-    sample_cause: str = "no rows were kept"
-    span: tuple[int, int] | None = None
-    pairs: Mapping[str, Pairs] | None = None
-    pairs_cause: str = "no recomputed features are configured"
-    reference_outcomes: Outcomes | None = None
-    outcomes: Outcomes | None = None
-    outcome_effects: Mapping[str, float] = field(default_factory=dict)
-    outcomes_cause: str = "no labels have come yet"
-    values: Callable[[str], tuple[Values, Values]] | None = None
-    values_cause: str = "the rows themselves are not at hand"
-    walk: Walk = map
-    segments: Mapping[str, "Evidence"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a user asked of one check; None leaves the check's default."""
-
-    threshold: float | None = None
-    warn: float | None = None
-    columns: tuple[str, ...] | None = None
-    min_rows: int | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """Which checks a user wants: the standard suite or not, and what is said of each.
-
-    `named` checks are added to the standard suite, or replace what it says of them;
-    `off` are taken out of it.
-    """
-
-    standard: bool = True
-    named: Mapping[str, Wish] = field(default_factory=dict)
-    off: frozenset[str] = frozenset()
-
-
-STANDARD = Wishes()
-"""The standard suite, as it is."""
-
-
 def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measure
     schema: Schema,
     task: Task,
@@ -135,12 +78,15 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
     Row-level and performance checks are planned only where `pairs` and `outcomes` say
     that there is something to make them on, and standard checks on rows only where
     `sample` says that they are kept and features are of their kinds. Raises OptionError
-    for a wish that names no check, or an option that the check does not have.
+    for a wish that names no check, an option that the check does not have, or no
+    preset.
     """
     standard = [c.name for c in every() if c.default] if wishes.standard else []
     chosen = {name: Wish() for name in standard if name not in wishes.off}
+    theirs = preset(wishes.preset) if wishes.preset is not None else ()
+    added = {c.name: Wish() for c in theirs if c.name not in wishes.off}
     entries: list[Entry] = []
-    for name, wish in {**chosen, **wishes.named}.items():
+    for name, wish in {**chosen, **added, **wishes.named}.items():
         check = get(name)
         check.validate(wish.options)
         there = {
@@ -170,15 +116,11 @@ def _pairable(check: Check, schema: Schema) -> bool:
     return sum(column.kind in check.kinds for column in features) >= FEWEST_COLUMNS
 
 
-_WHOLE = (Subject.TABLE, Subject.SAMPLE, Subject.STREAM, Subject.OUTCOMES)
-"""What is no one column's."""
-
-
 def _columns(
     check: Check, schema: Schema, wish: Wish, *, standard: bool
 ) -> Sequence[str | None]:
     """Return the columns that a check is made on; (None,) for one on the whole."""
-    if check.subject in _WHOLE:
+    if check.subject in WHOLE:
         return (None,)
     if wish.columns is not None:
         return wish.columns
@@ -195,13 +137,18 @@ def _columns(
 def _entry(check: Check, wish: Wish, column: str | None, min_rows: int) -> Entry:
     fail = check.threshold if wish.threshold is None else wish.threshold
     warn = min(fail, fail * WARN_SHARE) if wish.warn is None else wish.warn
+    options = dict(wish.options)
+    if check.peer is not None:
+        # Its rule is its own: so are its threshold, and how few rows are too few.
+        min_rows = 1
+        options |= {} if wish.threshold is None else {"threshold": wish.threshold}
     if wish.min_rows is not None:
         min_rows = wish.min_rows
     return Entry(
         check=check,
         threshold=Threshold(fail=fail, warn=warn),
         column=column,
-        options=MappingProxyType(dict(wish.options)),
+        options=MappingProxyType(options),
         min_rows=0 if check.any_rows else min_rows,
         among=wish.columns if check.subject is Subject.SAMPLE else None,
     )
@@ -274,10 +221,15 @@ def evaluate(
                 reason=reason,
                 statistic=found,
                 p_adjusted=p_adjusted,
-                threshold=entry.threshold.fail,
+                threshold=_limit(entry, found),
             )
         )
     return verdicts
+
+
+def _limit(entry: Entry, found: Statistic) -> float | None:
+    """Return the threshold that decided."""
+    return found.ruling.threshold if found.ruling else entry.threshold.fail
 
 
 def _unknown(entry: Entry, cause: str) -> Verdict:
@@ -298,9 +250,11 @@ def _measured(
 ) -> list[Statistic | str]:
     """Make every check; the rows of a column are read once for all checks of them."""
     together: dict[object, list[int]] = {}
+    last: list[int] = []
     for place, entry in enumerate(entries):
         raw = entry.check.subject is Subject.VALUES
-        together.setdefault(entry.column if raw else (), []).append(place)
+        group = together.setdefault(entry.column if raw else (), [])
+        (last if entry.check.subject is Subject.VERDICTS else group).append(place)
 
     def made(places: Sequence[int]) -> list[Statistic | str]:
         values = evidence.values
@@ -311,6 +265,13 @@ def _measured(
     groups = list(together.values())
     for places, told in zip(groups, evidence.walk(made, groups), strict=True):
         found.update(zip(places, told, strict=True))
+    for place in last:
+        of = {
+            entries[p].column or "": one
+            for p, one in sorted(found.items())
+            if entries[p].check.name == entries[place].check.of
+        }
+        found[place] = _measure(entries[place], reference, replace(evidence, found=of))
     return [found[place] for place in range(len(entries))]
 
 
@@ -358,28 +319,41 @@ def _inside(
 
 def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statistic:
     """Call a check on what it compares."""
-    measure, options = entry.check.measure, entry.options
+    sides: tuple[Any, ...]
     match entry.check.subject:
         case Subject.COLUMN:
-            found = measure(*_column(entry, reference, evidence.profile), **options)
-            return _guarded(entry, found, reference, evidence)
+            sides = _column(entry, reference, evidence.profile)
         case Subject.VALUES:
-            found = measure(*_values(entry, reference, evidence), **options)
-            return _guarded(entry, found, reference, evidence)
+            sides = _values(entry, reference, evidence)
         case Subject.TABLE | Subject.STREAM:
-            return measure(*_whole(entry, reference, evidence), **options)
+            sides = _whole(entry, reference, evidence)
         case Subject.SAMPLE:
-            return measure(*_rows(entry, evidence), **options)
+            sides = _rows(entry, evidence)
         case Subject.PAIRS:
-            pairs = (evidence.pairs or {}).get(entry.column or "")
-            if pairs is None:
-                raise Unmeasurable(evidence.pairs_cause)
-            return measure(pairs, **options)
+            sides = (_pairs(entry, evidence),)
         case Subject.OUTCOMES:
-            if evidence.outcomes is None or evidence.reference_outcomes is None:
-                raise Unmeasurable(evidence.outcomes_cause)
-            found = measure(evidence.reference_outcomes, evidence.outcomes, **options)
-            return found.widened(evidence.outcome_effects.get(entry.check.name, 1.0))
+            sides = _outcomes(evidence)
+        case Subject.VERDICTS:
+            sides = (evidence.found,)
+    found = entry.check.measure(*sides, **entry.options)
+    if entry.check.subject is Subject.OUTCOMES:
+        return found.widened(evidence.outcome_effects.get(entry.check.name, 1.0))
+    if entry.check.subject in (Subject.COLUMN, Subject.VALUES):
+        return _guarded(entry, found, reference, evidence)
+    return found
+
+
+def _pairs(entry: Entry, evidence: Evidence) -> Pairs:
+    pairs = (evidence.pairs or {}).get(entry.column or "")
+    if pairs is None:
+        raise Unmeasurable(evidence.pairs_cause)
+    return pairs
+
+
+def _outcomes(evidence: Evidence) -> tuple[Outcomes, Outcomes]:
+    if evidence.outcomes is None or evidence.reference_outcomes is None:
+        raise Unmeasurable(evidence.outcomes_cause)
+    return evidence.reference_outcomes, evidence.outcomes
 
 
 def _whole(entry: Entry, reference: Reference, evidence: Evidence) -> tuple[Any, ...]:

@@ -30,8 +30,11 @@ def judge(
     chance plays no part). WARN is a certain difference whose value, though not
     its lower bound, lies above the warning level. A large value that chance could
     have made, or that is usual for the stream, and a certain one too small to matter
-    PASS.
+    PASS. Where another system's rule is asked for, that rule alone decides, and
+    nothing is a WARN.
     """
+    if statistic.ruling is not None:
+        return _ruled(crossed=statistic.ruling.crossed)
     certain = p_adjusted is None or p_adjusted <= alpha
     if certain and statistic.low > threshold.fail:
         return Status.FAIL, Reason.CERTAIN_AND_MATERIAL
@@ -44,4 +47,10 @@ def judge(
         return Status.PASS, (
             Reason.LARGE_BUT_USUAL if usual else Reason.LARGE_BUT_UNCERTAIN
         )
+    return Status.PASS, Reason.NO_DIFFERENCE
+
+
+def _ruled(*, crossed: bool) -> tuple[Status, Reason]:
+    if crossed:
+        return Status.FAIL, Reason.PEERS_RULE
     return Status.PASS, Reason.NO_DIFFERENCE

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     CERTAIN_AND_NEARLY_MATERIAL = "certain_and_nearly_material"
     LARGE_BUT_UNCERTAIN = "large_but_uncertain"
     LARGE_BUT_USUAL = "large_but_usual"
+    PEERS_RULE = "peers_rule"
     NO_DIFFERENCE = "no_difference"
     UNMEASURABLE = "unmeasurable"
 

@@ -47,11 +47,14 @@ def facts(check: Check) -> list[str]:
         f"- threshold {check.threshold:g}"
         + ("; part of the standard suite" if check.default else ""),
     ]
+    if check.peer is not None:
+        lines.append(f"- preset `{check.peer}`: its own rule decides, not the two keys")
     if check.tasks:
         lines.append(f"- for {words(check.tasks)}")
     lines += [
         f"- option `{name}`, {parameter.default!r} unless told"
         for name, parameter in check.options.items()
+        if name != "threshold"
     ]
     return lines
 

@@ -135,7 +135,8 @@ def calibrate(
     found: list[Reach] = []
     silent: list[tuple[str, str, str]] = []
     for entry in entries:
-        if entry.check.subject not in (Subject.COLUMN, Subject.VALUES):
+        raw_or_counted = entry.check.subject in (Subject.COLUMN, Subject.VALUES)
+        if entry.check.peer is not None or not raw_or_counted:
             continue
         seen = _reach(entry, reference, rows, level)
         if isinstance(seen, Reach):

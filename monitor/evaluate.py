@@ -15,14 +15,16 @@ import pyarrow as pa
 
 from checks.correction import Correction
 from checks.errors import ChecksError
+from checks.evidence import Evidence
 from checks.outcomes import Outcomes
 from checks.power import level_of, mute
 from checks.profile import Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Subject
 from checks.schema import Role
-from checks.suite import Entry, Evidence, Wish, Wishes, evaluate, in_segments, plan
+from checks.suite import Entry, evaluate, in_segments, plan
 from checks.verdict import Status, Verdict, overall
+from checks.wish import Wish, Wishes
 from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine
@@ -90,7 +92,8 @@ class Watch:
             self.section.table,
             self.section.task,
             Wishes(
-                standard=chosen.default,
+                standard=self.settings.standard,
+                preset=self.settings.preset,
                 named={
                     name: Wish(
                         threshold=choice.threshold,
@@ -266,7 +269,8 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     )
     if Subject.OUTCOMES in subjects:
         evidence = with_outcomes(evidence, section, window, feeds, baseline, as_of)
-    raw = _raw(window, feeds, reference, past, counted.profile)
+    ordered = {entry.column for entry in entries if entry.check.ordered}
+    raw = _raw(window, feeds, reference, past, counted.profile).keeping_order(ordered)
     verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))
     return Assessment(
         watch=watch,

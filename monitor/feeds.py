@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from checks.bins import Ints
 from checks.errors import ChecksError
+from checks.evidence import Evidence
 from checks.outcomes import Outcomes
 from checks.profile import Bins
-from checks.suite import Evidence
 from monitor.baseline import Baseline, Performance, outcome_columns
 from monitor.config import Model
 from monitor.engines.base import Rows

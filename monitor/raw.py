@@ -6,7 +6,7 @@ told, never compared with.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -44,10 +44,16 @@ class Side:
         self._lock = threading.Lock()
         self._stretches: list[tuple[Window | None, Fragments | None]] | None = None
 
-    def values(self, column: Column) -> Values:
-        """Read the values of one column; raises Unmeasurable where they cannot be."""
+    def values(self, column: Column, *, ordered: bool = False) -> Values:
+        """Read the values of one column; raises Unmeasurable where they cannot be.
+
+        Those that are to be `ordered` keep their rows in the order that they came in.
+        """
         try:
-            values = Values.of(column, *self._pieces(column))
+            pieces = list(self._pieces(column)) if ordered else self._pieces(column)
+            values = Values.of(column, *pieces)
+            if ordered:
+                values = values.in_order(*pieces)
         except (SourceError, pa.ArrowException) as error:
             raise Unmeasurable(str(error)) from error
         profile = self._counted.columns.get(column.name)
@@ -91,9 +97,16 @@ class RawRows:
 
     def __init__(self, schema: Schema, reference: Side | None, current: Side) -> None:
         """Read nothing yet."""
+        self._ordered: Container[str | None] = ()
         self._schema = schema
         self._reference = reference
         self._current = current
+
+    def keeping_order(self, columns: Container[str | None]) -> "RawRows":
+        """Return the same, which keeps the order of the reference in some columns."""
+        same = RawRows(self._schema, self._reference, self._current)
+        same._ordered = columns
+        return same
 
     def __call__(self, name: str) -> tuple[Values, Values]:
         """Return a column's rows of the reference and of the window.
@@ -104,4 +117,5 @@ class RawRows:
         if column is None or self._reference is None:
             cause = "the rows of the reference are not at hand"
             raise Unmeasurable(cause)
-        return self._reference.values(column), self._current.values(column)
+        known = self._reference.values(column, ordered=name in self._ordered)
+        return known, self._current.values(column)

@@ -12,9 +12,10 @@ import structlog
 from checks import suite
 from checks.correction import Correction
 from checks.errors import ChecksError
+from checks.evidence import Evidence
 from checks.metric import Metric, metrics
 from checks.registry import Subject
-from checks.suite import Entry, Evidence
+from checks.suite import Entry
 from checks.verdict import Verdict, overall
 from monitor import periods
 from monitor.baseline import Baseline

@@ -267,6 +267,8 @@ class Monitor(Node):
     reference: Annotated[MonitorReference, _REFERENCE_SCHEMA] = MonitorReference(
         training=True
     )
+    preset: Text | None = None
+    """Another system, whose own rules decide; without `checks` these alone."""
     checks: Annotated[Checks, _CHECKS_SCHEMA] = Checks({"default": CheckChoice()})
     sequence: tuple[Sequence, ...] = ()
     """Lasting changes along the history of what the checks measure."""
@@ -277,6 +279,12 @@ class Monitor(Node):
     min_rows: int = Field(default=200, ge=1)
     repeat: Duration | None = None
     actions: tuple[Name, ...] = ()
+
+    @property
+    def standard(self) -> bool:
+        """Whether the standard suite runs: beside a preset only where it is written."""
+        written = self.preset is None or "checks" in self.model_fields_set
+        return written and self.checks.default
 
 
 class Evaluation(Node):

@@ -38,7 +38,7 @@ def _problems(
 
 def _of_model(model: Model) -> Iterator[Problem]:
     for key, monitor in model.monitors.items():
-        for problem in _monitor(monitor, model):
+        for problem in (*_monitor(monitor, model), *_preset(monitor.preset)):
             yield problem.under("monitors", key)
     if model.evaluation is not None:
         for problem in _checks(model.evaluation.checks, model):
@@ -108,6 +108,14 @@ def _needs(check: Check, model: Model) -> Iterator[Problem]:
             message=f"it needs a column with the role {named}",
             fix=f"give a column role: {named}, or leave the check out.",
         )
+
+
+def _preset(name: str | None) -> Iterator[Problem]:
+    there = registry.presets()
+    if name is not None and name not in there:
+        message = f"there is no preset {name!r}"
+        fix = nearest(name, there, noun="presets")
+        yield Problem(path=("preset",), message=message, fix=fix)
 
 
 def _options(

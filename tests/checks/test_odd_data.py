@@ -21,12 +21,13 @@ from checks.drift.total_variation import total_variation
 from checks.drift.unseen_category import unseen_category
 from checks.drift.wasserstein import wasserstein
 from checks.errors import Unmeasurable
+from checks.evidence import Evidence
 from checks.profile import Bins, Profile
 from checks.reference import Reference
 from checks.registry import Check, Subject
 from checks.schema import Column, Kind, Schema
 from checks.statistic import Statistic
-from checks.suite import Entry, Evidence, evaluate
+from checks.suite import Entry, evaluate
 from checks.threshold import Threshold
 from checks.verdict import Status, Verdict
 

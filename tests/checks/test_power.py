@@ -10,14 +10,16 @@ from checks.bins import Floats
 from checks.column import LevelProfile, NumericProfile
 from checks.correction import Correction
 from checks.displacement import gathered, moved
+from checks.evidence import Evidence
 from checks.example import reference, window
 from checks.power import Reach, family_of, level_of, mute, reach, waiting
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task
 from checks.schema import Column, Kind, Schema
-from checks.suite import STANDARD, Entry, Evidence, evaluate, plan
+from checks.suite import Entry, evaluate, plan
 from checks.verdict import Status
+from checks.wish import STANDARD
 
 RUNS = 200
 LEVEL = 1 / 90 / 20

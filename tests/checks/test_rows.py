@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from checks import registry
 from checks.correction import Correction
+from checks.evidence import Evidence
 from checks.example import gathered
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Subject
 from checks.rows import Values
 from checks.schema import Column, Kind, Schema
-from checks.suite import Entry, Evidence, evaluate
+from checks.suite import Entry, evaluate
 from checks.threshold import Threshold
 from checks.verdict import Status, Verdict
 from tests.checks.test_odd_data import (

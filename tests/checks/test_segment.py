@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.correction import Correction
+from checks.evidence import Evidence
 from checks.profile import Bins, Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
 from checks.segment import Condition, Declared, Segment, members
-from checks.suite import Evidence, evaluate, in_segments, plan
+from checks.suite import evaluate, in_segments, plan
 from checks.verdict import Family, Status
 
 SCHEMA = Schema.of(

@@ -11,14 +11,16 @@ import pytest
 from checks import registry
 from checks.correction import Correction
 from checks.errors import OptionError
+from checks.evidence import Evidence
 from checks.example import reference, window
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
 from checks.statistic import Statistic
-from checks.suite import Evidence, Wish, Wishes, evaluate, plan
+from checks.suite import evaluate, plan
 from checks.verdict import Reason, Status, Verdict
+from checks.wish import Wish, Wishes
 
 RNG = np.random.default_rng(3)
 SCHEMA = Schema.of(

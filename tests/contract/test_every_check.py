@@ -14,7 +14,9 @@ from checks.rows import Values
 from checks.schema import Kind
 
 COLUMN_CHECKS = [
-    c for c in registry.every() if c.subject in (Subject.COLUMN, Subject.VALUES)
+    c
+    for c in registry.every()
+    if c.subject in (Subject.COLUMN, Subject.VALUES) and c.peer is None
 ]
 
 STUCK = 3.0

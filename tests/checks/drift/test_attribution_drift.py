@@ -13,12 +13,13 @@ from checks.bins import Floats
 from checks.correction import Correction
 from checks.drift.attribution_drift import attribution_drift, ndcg
 from checks.errors import Unmeasurable
+from checks.evidence import Evidence
 from checks.example import reference, window
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
-from checks.suite import Evidence, evaluate, plan
+from checks.suite import evaluate, plan
 from checks.verdict import Status
 
 NAMES = [f"shap_{letter}" for letter in "abcdef"]

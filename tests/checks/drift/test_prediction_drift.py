@@ -6,7 +6,8 @@ from checks.drift.wasserstein import wasserstein
 from checks.example import column, levels
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
-from checks.suite import Wish, Wishes, plan
+from checks.suite import plan
+from checks.wish import Wish, Wishes
 
 SCHEMA = Schema.of(
     [

@@ -10,13 +10,15 @@ from scipy import stats
 from checks.correction import Correction
 from checks.drift.worst_segment import worst_segment
 from checks.errors import OptionError, Unmeasurable
+from checks.evidence import Evidence
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task
 from checks.samples import Known
 from checks.schema import Column, Kind, Role, Schema
-from checks.suite import Evidence, Wish, Wishes, evaluate, plan
+from checks.suite import evaluate, plan
 from checks.verdict import Reason, Status
+from checks.wish import Wish, Wishes
 
 SCHEMA = Schema.of(
     [

@@ -7,11 +7,12 @@ import pytest
 
 from checks.correction import Correction
 from checks.errors import Unmeasurable
+from checks.evidence import Evidence
 from checks.example import reference, window
 from checks.quality.schema_change import NAMED, schema_change
 from checks.registry import Task
 from checks.schema import Role
-from checks.suite import Evidence, evaluate, plan
+from checks.suite import evaluate, plan
 from checks.verdict import Status, Verdict
 
 TABLE: dict[str, Any] = {"n": [1, 2, 3, 4], "c": ["a", "b", "a", "b"]}

@@ -1,0 +1,328 @@
+"""NannyML 0.13: its univariate drift, with thresholds learnt from reference chunks."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from checks.bins import Floats, Ints
+from checks.errors import OptionError, Unmeasurable
+from checks.interval import chi_square_tail
+from checks.overlay import Overlay
+from checks.registry import Subject, check
+from checks.rows import Values
+from checks.rule import Alarm, Figure, both, jensen_shannon, ruled
+from checks.schema import Kind
+from checks.statistic import Statistic
+from checks.values import numbers, texts
+from checks.verdict import Family
+
+PEER = "nannyml 0.13"
+PRESET = "nannyml-0.13"
+
+CHUNKS = 10
+"""Chunks of near-equal size that the reference is cut into, unless a size is given."""
+DEVIATIONS = 3
+"""Standard deviations above the mean of the chunks, where the threshold lies."""
+EXACT_BELOW = 10_000
+"""Rows of the reference from which on two methods count in bins."""
+FINE = 10_000
+"""Bins of equal width that those two then count in."""
+SIGNIFICANT = 0.05
+
+Method = Literal[
+    "jensen_shannon",
+    "kolmogorov_smirnov",
+    "wasserstein",
+    "hellinger",
+    "l_infinity",
+    "chi2",
+]
+Coded = npt.NDArray[Any]
+"""Rows in their order: numbers, or places in a list of levels; none of them missing."""
+
+
+@check(
+    "nannyml_drift",
+    family=Family.DRIFT,
+    subject=Subject.VALUES,
+    threshold=0.1,
+    kinds=(Kind.NUMERIC, Kind.CATEGORICAL, Kind.BOOLEAN),
+    peer=PRESET,
+    ordered=True,
+)
+def nannyml_drift(
+    reference: Values,
+    current: Values,
+    *,
+    method: Method = "jensen_shannon",
+    chunk_size: int = 0,
+    threshold: float | None = None,
+) -> Statistic:
+    """Compare a column as NannyML 0.13's `UnivariateDriftCalculator` does.
+
+    The window is one chunk. By default the Jensen-Shannon distance, base 2: numbers in
+    bins by Doane's rule on the reference, what lies outside in one more; values that
+    the reference lacks in one more. The reference is cut, in the order of its rows,
+    into ten chunks, or into chunks of `chunk_size` rows; each is compared with the
+    whole, and the threshold lies 3 standard deviations above their mean, unless a
+    `threshold` says where. `chi2` alarms at p < 0.05, whatever the threshold.
+
+    Blind to missing values. Its defects are kept: a window smaller than a chunk of the
+    reference alarms by its size alone, nearly always at a tenth of it (set `chunk_size`
+    to a window's rows); a few rows left over after the last whole chunk are a chunk as
+    well, and lift the threshold; each chunk is a part of what it is compared with. From
+    10,000 reference rows on, `kolmogorov_smirnov` and `wasserstein` count in 10,000
+    bins, and the latter counts one row beyond the range twice. Use `jensen_shannon`,
+    which knows chance.
+
+    Source: nannyml 0.13.1, `drift.univariate.methods`, `thresholds` and `chunk`.
+
+    >>> import pyarrow as pa
+    >>> from checks.example import gathered
+    >>> rows = [float(i * 7 % 100) for i in range(100)]
+    >>> before = gathered(rows).in_order(pa.chunked_array([rows]))
+    >>> found = nannyml_drift(before, gathered([50.0, 60.0, 70.0, 80.0]))
+    >>> round(found.value, 4), round(found.ruling.threshold, 4), found.ruling.crossed
+    (0.6603, 0.4018, True)
+    """
+    rows = both(reference, current)
+    numeric = reference.column.kind.ordered
+    fit = (_NUMERIC if numeric else _CATEGORICAL).get(method)
+    if fit is None:
+        kind = reference.column.kind.value
+        msg = f"nannyml's {method} does not compare a {kind} column"
+        raise OptionError(msg)
+    sides = _numbers(reference, current) if numeric else _levels(reference, current)
+    if method == "chi2":
+        value, p = _contingency(sides.reference, sides.current)
+        figure = Figure(name="chi2 p", value=p, alarm=Alarm.BELOW, default=SIGNIFICANT)
+        return ruled(figure, None, peer=PEER, rows=rows, note=f"chi2 = {value:.4g}")
+    measure = fit(sides.reference)
+    note = ""
+    if threshold is None:
+        threshold = _learnt(
+            measure, sides, chunk_size, limited=method == "kolmogorov_smirnov"
+        )
+        note = f"learnt from chunks of {_size(sides.rows, chunk_size):,} reference rows"
+    figure = Figure(
+        name=method,
+        value=measure(sides.current),
+        alarm=Alarm.ABOVE,
+        default=None,
+    )
+    return ruled(figure, threshold, peer=PEER, rows=rows, note=note)
+
+
+def _size(rows: int, chunk_size: int) -> int:
+    return chunk_size if chunk_size > 0 else rows // CHUNKS
+
+
+def _learnt(
+    measure: Callable[[Coded], float],
+    sides: "_Sides",
+    chunk_size: int,
+    *,
+    limited: bool,
+) -> float:
+    """Return the threshold that the reference's chunks set, at most 1 if limited."""
+    found = [measure(chunk) for chunk in sides.chunks(chunk_size) if len(chunk)]
+    threshold = float(np.mean(found) + DEVIATIONS * np.std(found))
+    return min(threshold, 1.0) if limited else threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sides:
+    """Both sides in code, and where the reference's rows with a value stand."""
+
+    reference: Coded
+    current: Coded
+    places: Ints
+    rows: int
+
+    def chunks(self, size: int) -> Iterator[Coded]:
+        """Cut the reference into chunks of rows, what is left over as the last one."""
+        if not len(self.places):
+            cause = "the order of the reference's rows is not known"
+            raise Unmeasurable(cause)
+        size = _size(self.rows, size)
+        if size < 1:
+            cause = (
+                f"a reference of {self.rows} rows cannot be cut into {CHUNKS} chunks"
+            )
+            raise Unmeasurable(cause)
+        starts = np.searchsorted(self.places, np.arange(0, self.rows, size))
+        yield from np.split(self.reference, starts[1:])
+
+
+def _levels(reference: Values, current: Values) -> _Sides:
+    levels = sorted({*reference.levels})
+    place = {level: i for i, level in enumerate(levels)}
+    unseen = len(levels)
+    now = np.repeat(
+        [place.get(level, unseen + i) for i, level in enumerate(current.levels)],
+        list(current.levels.values()),
+    )
+    found, at, row = [], [], 0
+    for array in reference.arrays:
+        for i, level in enumerate(texts(array).to_pylist()):
+            if level is not None:
+                found.append(place[level])
+                at.append(row + i)
+        row += len(array)
+    before = found or np.repeat(
+        range(unseen), [reference.levels[level] for level in levels]
+    )
+    return _Sides(
+        reference=np.asarray(before, np.int64),
+        current=np.asarray(now, np.int64),
+        places=np.asarray(at, np.int64),
+        rows=row,
+    )
+
+
+def _numbers(reference: Values, current: Values) -> _Sides:
+    found, at, row = [np.empty(0)], [np.empty(0, np.int64)], 0
+    for array in reference.arrays:
+        values, _ = numbers(array, reference.column.kind)
+        there = np.flatnonzero(np.asarray(array.is_valid()))
+        held = np.isfinite(values)
+        found.append(values[held])
+        at.append(row + there[held])
+        row += len(array)
+    return _Sides(
+        reference=np.concatenate(found) if row else reference.numbers,
+        current=current.numbers,
+        places=np.concatenate(at),
+        rows=row,
+    )
+
+
+Measure = Callable[[Coded], float]
+"""The distance of a chunk from the reference that it was fitted on."""
+
+
+def _shared(reference: Coded, distance: Callable[[Floats, Floats], float]) -> Measure:
+    """Fit a distance of shares: in Doane's bins of the reference, or by its levels."""
+    numeric = np.issubdtype(reference.dtype, np.floating)
+    edges = np.histogram_bin_edges(reference, bins="doane") if numeric else None
+    cells = 0 if numeric else int(reference.max()) + 1
+
+    def shares(rows: Coded) -> Floats:
+        if edges is not None:
+            return np.histogram(rows, edges)[0] / len(rows)
+        return np.bincount(rows, minlength=cells)[:cells] / len(rows)
+
+    before = shares(reference)
+
+    def measure(chunk: Coded) -> float:
+        after = shares(chunk)
+        # Rounding may leave a rest of 1e-16, and does so in NannyML as well.
+        rest = 1 - after.sum()
+        if rest > 0:
+            return distance(np.append(before, 0), np.append(after, rest))
+        return distance(before, after)
+
+    return measure
+
+
+def _jensen_shannon(reference: Coded) -> Measure:
+    return _shared(reference, lambda p, q: jensen_shannon(p, q, base=2))
+
+
+def _hellinger(reference: Coded) -> Measure:
+    return _shared(
+        reference,
+        lambda p, q: math.sqrt(float(((np.sqrt(p) - np.sqrt(q)) ** 2).sum()) / 2),
+    )
+
+
+def _l_infinity(reference: Coded) -> Measure:
+    before = np.bincount(reference)
+
+    def measure(chunk: Coded) -> float:
+        cells = max(len(before), int(chunk.max()) + 1)
+        p, q = (np.bincount(rows, minlength=cells) for rows in (reference, chunk))
+        return float(np.abs(p / len(reference) - q / len(chunk)).max())
+
+    return measure
+
+
+def _chi2(reference: Coded) -> Measure:
+    return lambda chunk: _contingency(reference, chunk)[0]
+
+
+def _contingency(reference: Coded, chunk: Coded) -> tuple[float, float]:
+    """Return the chi-square statistic and p, by Yates' correction for two levels."""
+    cells = max(int(reference.max()), int(chunk.max())) + 1
+    table = np.stack(
+        [np.bincount(rows, minlength=cells) for rows in (reference, chunk)]
+    ).astype(float)
+    table = table[:, table.sum(axis=0) > 0]
+    degrees = table.shape[1] - 1
+    if degrees == 0:
+        return 0.0, 1.0
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    gap = np.abs(expected - table)
+    if degrees == 1:
+        gap = gap - np.minimum(0.5, gap)
+    statistic = float((gap**2 / expected).sum())
+    return statistic, chi_square_tail(statistic, degrees)
+
+
+def _kolmogorov_smirnov(reference: Coded) -> Measure:
+    ordered = np.sort(reference)
+    if len(ordered) < EXACT_BELOW:
+        return lambda chunk: Overlay.of(ordered, np.sort(chunk)).gap
+    edges = np.linspace(ordered[0], ordered[-1], FINE + 1)
+    before = np.cumsum(np.histogram(ordered, edges)[0] / len(ordered))
+
+    def measure(chunk: Coded) -> float:
+        below = np.count_nonzero(chunk < edges[0]) / len(chunk)
+        after = below + np.cumsum(np.histogram(chunk, edges)[0] / len(chunk))
+        return float(np.abs(before - after).max())
+
+    return measure
+
+
+def _wasserstein(reference: Coded) -> Measure:
+    ordered = np.sort(reference)
+    if len(ordered) < EXACT_BELOW:
+        return lambda chunk: Overlay.of(ordered, np.sort(chunk)).area
+    counts, edges = np.histogram(ordered, FINE)
+    before = np.cumsum(counts / len(ordered))
+
+    def measure(chunk: Coded) -> float:
+        low, high = chunk[chunk < edges[0]], chunk[chunk > edges[-1]]
+        # One row more than there are beyond an end (a defect, kept).
+        below = (len(low) + 1) / len(chunk) if len(low) else 0.0
+        above = (len(high) + 1) / len(chunk) if len(high) else 0.0
+        after = below + np.cumsum(np.histogram(chunk, edges)[0] / len(chunk))
+        within = float((np.abs(before - after) * (edges[1] - edges[0])).sum())
+        return within + below * _area(low, edges[0]) + above * _area(-high, -edges[-1])
+
+    return measure
+
+
+def _area(beyond: Floats, end: float) -> float:
+    """Return the area under the distribution function of some values below an end."""
+    x = np.sort(np.append(beyond, end))
+    upto = np.arange(1, len(x)) / len(x)
+    return float((upto * np.diff(x)).sum())
+
+
+_NUMERIC: Mapping[str, Callable[[Coded], Measure]] = {
+    "jensen_shannon": _jensen_shannon,
+    "kolmogorov_smirnov": _kolmogorov_smirnov,
+    "wasserstein": _wasserstein,
+    "hellinger": _hellinger,
+}
+_CATEGORICAL: Mapping[str, Callable[[Coded], Measure]] = {
+    "jensen_shannon": _jensen_shannon,
+    "hellinger": _hellinger,
+    "l_infinity": _l_infinity,
+    "chi2": _chi2,
+}

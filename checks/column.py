@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,8 +19,9 @@ from checks.bins import (
     LevelBins,
     NumericBins,
 )
+from checks.distinct import Distinct
 from checks.schema import Column
-from checks.values import FLOAT_BITS, numbers, texts
+from checks.values import FLOAT_BITS, hashes, numbers, texts
 
 MAX_UNSEEN = 20
 """Unseen levels that are kept by name: those with the smallest hashes."""
@@ -199,7 +201,10 @@ class LevelProfile:
 
     `counts` has one cell for each level of the bins; `others` counts the values that
     are none of them, and `unseen` names some of those, with their counts: the
-    `MAX_UNSEEN` whose hashes are smallest, so that merging stays exact.
+    `MAX_UNSEEN` whose hashes are smallest, so that merging stays exact. `rest` tells
+    how many different values the others are; None where an older profile does not say.
+    `stretches` holds, of each stretch of a reference, the rows with a value and the
+    number of different values.
     """
 
     column: Column
@@ -209,6 +214,8 @@ class LevelProfile:
     counts: Ints
     others: int
     unseen: Mapping[str, int] = field(default_factory=dict)
+    rest: Distinct | None = None
+    stretches: tuple[tuple[int, float], ...] = ()
     design_effect: float = 1.0
     missing_effect: float = 1.0
 
@@ -262,7 +269,16 @@ class LevelProfile:
             counts=counts,
             others=others,
             unseen=_smallest(unseen) if bins.complete else {},
+            rest=replace(Distinct.of(_hashed(unseen)), rows=others),
         )
+
+    @property
+    def different(self) -> float | None:
+        """How many different values there are; None where nobody counted them."""
+        known = float(np.count_nonzero(self.counts))
+        if not self.others:
+            return known
+        return None if self.rest is None else known + self.rest.number
 
     def merge(self, other: Self) -> Self:
         """Return the profile of both sets of rows."""
@@ -273,7 +289,16 @@ class LevelProfile:
             counts=self.counts + other.counts,
             others=self.others + other.others,
             unseen=_smallest(Counter(self.unseen) + Counter(other.unseen)),
+            rest=None
+            if self.rest is None or other.rest is None
+            else self.rest.merge(other.rest),
         )
+
+
+def _hashed(levels: Mapping[str, int]) -> npt.NDArray[np.uint64]:
+    if not levels:
+        return np.empty(0, np.uint64)
+    return hashes(pa.chunked_array([pa.array(list(levels), pa.string())]))
 
 
 def level_counts(array: pa.ChunkedArray) -> dict[str, int]:

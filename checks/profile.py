@@ -96,6 +96,9 @@ class Profile:
             arrays[f"{name}/counts"] = column.counts
             if isinstance(column, NumericProfile):
                 arrays[f"{name}/sums"] = column.sums
+            elif column.others and column.rest is not None:
+                for part, held in column.rest.arrays.items():
+                    arrays[f"{name}/rest:{part}"] = held
         if self.segments:
             header["segments"] = {
                 name: part.to_bytes().hex() for name, part in self.segments.items()
@@ -337,8 +340,9 @@ class Bins:
                     column=column, bins=bins, counts=counts, sums=sums, **fields
                 )
             else:
+                rest = _rest(name, fields["others"], arrays)
                 columns[name] = LevelProfile(
-                    column=column, bins=bins, counts=counts, **fields
+                    column=column, bins=bins, counts=counts, rest=rest, **fields
                 )
         return Profile(
             bins_id=header["bins_id"],
@@ -357,6 +361,16 @@ class Bins:
             else None,
             newest=header.get("newest"),
         )
+
+
+def _rest(name: str, others: int, arrays: Mapping[str, codec.Array]) -> Distinct | None:
+    """Read how many the values are that are no levels; older profiles do not say."""
+    found = [arrays.get(f"{name}/rest:{part}") for part in ("hashes", "registers")]
+    if others and (found[0] is None or found[1] is None):
+        return None
+    none = np.empty(0, np.int64)
+    first, second = (none if part is None else part for part in found)
+    return Distinct.from_arrays(others, first, second)
 
 
 def distinct(array: pa.ChunkedArray) -> Distinct | None:

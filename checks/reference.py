@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from checks import codec
-from checks.column import ColumnProfile
+from checks.column import ColumnProfile, LevelProfile
 from checks.compare import grouped
 from checks.errors import ProfileError
 from checks.profile import Bins, Profile
 from checks.registry import Facet
 from checks.statistic import Statistic
-from checks.variation import Variation
+from checks.variation import Variation, chosen
 
 MIN_BLOCKS = 3
 """Fewer stretches than this say nothing about how they vary."""
@@ -75,8 +75,9 @@ class Reference:
     holds the reference of each declared segment's rows. `variations` and
     `missing_variations` tell how the values and the missing rows of these stretches
     vary, `quiet` which share of its length had passed after the newest row of each, and
-    `repeats` of how many rows the id had come before in the same stretch. `trailing`
-    says that `profile` is not theirs, but one of earlier windows.
+    `repeats` of how many rows the id had come before in the same stretch. `varieties`
+    tells of each of them how many rows have a value and how many different ones there
+    are. `trailing` says that `profile` is not theirs, but one of earlier windows.
     """
 
     bins: Bins
@@ -90,6 +91,7 @@ class Reference:
     segments: Mapping[str, "Reference"] = field(default_factory=dict)
     quiet: tuple[float, ...] = ()
     repeats: Repeats | None = None
+    varieties: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -142,11 +144,14 @@ class Reference:
             missing_variations=missing,
             quiet=_quiet(full, length),
             repeats=Repeats.of(full),
+            varieties=_varieties(profile, full),
         )
 
     def column(self, name: str) -> ColumnProfile | None:
         """Return the reference profile of a column, serial correlation included."""
         column = self.profile.columns.get(name)
+        if isinstance(column, LevelProfile):
+            column = replace(column, stretches=self.varieties.get(name, ()))
         return None if column is None else self.corrected(column)
 
     def corrected(self, column: ColumnProfile) -> ColumnProfile:
@@ -209,7 +214,11 @@ class Reference:
                 name: part.to_bytes(bare=True).hex()
                 for name, part in self.segments.items()
             }
-        arrays = {"block_rows": np.array(self.block_rows, dtype=np.int64)}
+        arrays: dict[str, codec.Array] = {
+            "block_rows": np.array(self.block_rows, dtype=np.int64)
+        }
+        for name, stretches in self.varieties.items():
+            arrays[f"variety/{name}"] = np.array(stretches, np.float64).ravel()
         kept = (("values", self.variations), ("missing", self.missing_variations))
         for facet, variations in kept:
             header[facet] = {}
@@ -242,6 +251,7 @@ class Reference:
             missing_variations=_read(header, arrays, "missing"),
             quiet=tuple(header.get("quiet", ())),
             repeats=Repeats(**found) if (found := header.get("repeats")) else None,
+            varieties=_kept_varieties(arrays),
         )
 
     @cached_property
@@ -300,6 +310,35 @@ def _read(
             length=length,
         )
     return found
+
+
+def _varieties(
+    profile: Profile, blocks: Sequence[Profile]
+) -> dict[str, tuple[tuple[int, float], ...]]:
+    """Count the different values of each column of levels, stretch by stretch."""
+    found = {}
+    for name in profile.columns:
+        columns = [blocks[i].columns.get(name) for i in chosen(len(blocks))]
+        found[name] = tuple(
+            (column.n, column.different or 0.0)
+            for column in columns
+            if isinstance(column, LevelProfile) and column.n
+        )
+    return {name: stretches for name, stretches in found.items() if stretches}
+
+
+def _kept_varieties(
+    arrays: Mapping[str, codec.Array],
+) -> dict[str, tuple[tuple[int, float], ...]]:
+    """Read the varieties; a reference of an earlier version has none."""
+    start = "variety/"
+    return {
+        name.removeprefix(start): tuple(
+            (int(rows), float(number)) for rows, number in held.reshape(-1, 2)
+        )
+        for name, held in arrays.items()
+        if name.startswith(start)
+    }
 
 
 def _quiet(blocks: Sequence[Profile], length: int) -> tuple[float, ...]:

@@ -89,10 +89,10 @@ def _held(profile: ColumnProfile) -> int | None:
     cells = np.flatnonzero(_counts(profile))
     if len(cells) > 1:
         return None
-    if profile.others and not profile.bins.complete:
-        cause = "all values are rare categories, which are not kept by name"
+    if profile.different is None:
+        cause = "all values are rare categories, which nobody counted"
         raise Unmeasurable(cause)
-    return int(cells[0]) if not profile.others or len(profile.unseen) == 1 else None
+    return int(cells[0]) if profile.different == 1 else None
 
 
 def _hidden(reference: ColumnProfile, held: int) -> float:
@@ -123,7 +123,8 @@ def _named(profile: ColumnProfile, held: int) -> str:
     """Name the value that a constant window holds, as people write it."""
     if isinstance(profile, LevelProfile):
         known = held < len(profile.bins.levels)
-        return profile.bins.levels[held] if known else next(iter(profile.unseen))
+        rare = next(iter(profile.unseen), "one rare category")
+        return profile.bins.levels[held] if known else rare
     value = profile.minimum or 0.0
     if profile.column.kind is Kind.DATETIME:
         return str(np.datetime64(int(value), "us"))

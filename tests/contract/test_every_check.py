@@ -30,8 +30,16 @@ def stuck(shift: float, n: int) -> tuple[ColumnProfile, ...]:
     return column(x, like=x), column(values, like=x)
 
 
-EVENTS = {"constant": stuck}
-"""Checks that look for one event, which a mere shift is not."""
+def fewer(shift: float, n: int) -> tuple[ColumnProfile, ...]:
+    """Return a reference and a current profile that lost values as it moved."""
+    names = [f"level {i}" for i in range(1_000)]
+    known = levels(dict.fromkeys(names, 4))
+    left = np.resize(names[: round(1_000 * (1 - 0.3 * shift))], n).tolist()
+    return known, levels({name: left.count(name) for name in set(left)}, like=known)
+
+
+EVENTS = {"constant": stuck, "cardinality": fewer}
+"""Checks that look for what a mere shift is not."""
 
 
 def draw(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.bins import MAX_LEVELS
-from checks.column import ColumnProfile, NumericProfile
+from checks.column import NumericProfile
 from checks.errors import Unmeasurable
 from checks.example import column, levels
 from checks.profile import Bins
@@ -130,20 +130,16 @@ def test_values_that_share_a_cell_are_taken_for_one() -> None:
     assert 0 < found.hidden < 0.01
 
 
-def test_rare_categories_without_names_are_unmeasurable_and_nothing_else() -> None:
+def test_rare_categories_without_names_are_told_apart_all_the_same() -> None:
     names = [f"level {i}" for i in range(MAX_LEVELS + 1)]
     reference = levels(dict.fromkeys(names, 2) | {"common": 10})
-    cases: list[tuple[ColumnProfile, bool]] = [
-        (levels({"new": 5}, like=reference), True),
-        (levels({"new": 5, "common": 1}, like=reference), False),
-        (levels({"common": 5}, like=reference), False),
-    ]
-    for window, unknown in cases:
-        if unknown:
-            with pytest.raises(Unmeasurable, match="not kept by name"):
-                constant(reference, window)
-        else:
-            assert constant(reference, window).n_current == window.n
+    one = levels({"new": 5}, like=reference)
+
+    assert constant(reference, one).detail == "always one rare category"
+    for several in ({"new": 5, "newer": 1}, {"new": 5, "common": 1}):
+        assert constant(reference, levels(several, like=reference)).value == 0.0
+    with pytest.raises(Unmeasurable, match="which nobody counted"):
+        constant(reference, replace(one, rest=None))
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99, 0.999])

@@ -331,9 +331,12 @@ def _wobble(reference: Reference, column: NumericProfile) -> float:
     if kept is None:
         return 0.0
     where, counts = points(column)
-    cells = kept.cells[column.counts > 0]
-    worth = np.bincount(cells, where * counts) / np.bincount(cells, counts)
-    return kept.deviation(worth)
+    cells, groups = kept.cells[column.counts > 0], kept.counts.shape[1]
+    held = np.bincount(cells, counts, groups)
+    # A group that earlier windows leave empty is worth what all values are.
+    middle = float(where @ counts) / column.n
+    worth = np.bincount(cells, where * counts - middle * counts, groups)
+    return kept.deviation(middle + worth / np.maximum(held, 1))
 
 
 def _measured(

@@ -102,8 +102,10 @@ def _ours(cell: Cell, runs: int) -> Effort:
     """Tell how much driftd is asked about a cell."""
     if cell.columns <= FLIGHT_COLUMNS and cell.rows <= 1_000:
         return Effort(trials=6, clean=60, shifted=10, runs=runs)
-    if cell.rows * cell.columns <= 50_000:
+    if cell.columns <= 50 and cell.rows <= 1_000:
         return Effort(trials=3, clean=40, shifted=5)
+    if cell.rows <= 1_000:
+        return Effort(trials=2, clean=50, shifted=1)
     if cell.rows * cell.columns <= 1_000_000:
         return Effort(trials=2, clean=30, shifted=5)
     return Effort(trials=1, clean=20, shifted=2)

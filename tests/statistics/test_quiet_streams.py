@@ -1,0 +1,113 @@
+"""The whole suite keeps its budget where days differ, and still sees a real shift.
+
+A quick, seeded form of some cells of docs/detection.md.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from checks.bins import Floats
+from checks.correction import Correction
+from checks.registry import Task
+from checks.schema import Column, Kind, Role, Schema
+from checks.suite import Evidence, evaluate, plan
+from checks.verdict import Status
+from monitor.baseline import Baseline, build
+
+BUDGET = 1 / 90
+DAY = 86_400_000_000
+DAYS = 60
+ROWS = 200
+REFERENCES = 2
+WINDOWS = 60
+LEVELS = np.array([f"level {i}" for i in range(6)])
+NAMES = ("normal", "lognormal", "count", "heavy", "level")
+SCHEMA = Schema.of(
+    [
+        Column(name="at", kind=Kind.DATETIME, role=Role.TIMESTAMP),
+        *(Column(name=name, kind=Kind.NUMERIC) for name in NAMES[:-1]),
+        Column(name="level", kind=Kind.CATEGORICAL),
+    ]
+)
+PLAN = plan(SCHEMA, Task.NONE, sample=True)
+
+Levels = Callable[[np.random.Generator, int], Floats]
+
+
+def independent(_: np.random.Generator, days: int) -> Floats:
+    return np.zeros((days, len(NAMES)))
+
+
+def autocorrelated(rng: np.random.Generator, days: int) -> Floats:
+    return 0.2 * rng.normal(size=(days, len(NAMES)))
+
+
+def following(rng: np.random.Generator, days: int) -> Floats:
+    levels = autocorrelated(rng, days)
+    for number in range(1, days):
+        levels[number] = 0.5 * levels[number - 1] + np.sqrt(0.75) * levels[number]
+    return levels
+
+
+def seasonal(_: np.random.Generator, days: int) -> Floats:
+    week = 2 * np.pi * np.arange(days)[:, None] / 7
+    return np.asarray(0.3 * np.sin(week + np.arange(len(NAMES))))
+
+
+def day(rng: np.random.Generator, number: int, level: Floats, shift: float) -> pa.Table:
+    z = rng.normal(size=(4, ROWS)) + level[:4, None]
+    share = np.exp(np.linspace(0, -2, 6) + level[4] * np.linspace(-1, 1, 6))
+    at = number * DAY + np.arange(ROWS) * DAY // ROWS
+    return pa.table(
+        {
+            "at": pa.array(at).cast(pa.timestamp("us", "UTC")),
+            "normal": z[0] + shift,
+            "lognormal": np.exp(z[1]),
+            "count": np.floor(np.exp(1 + z[2] / 2)),
+            "heavy": z[3] / np.sqrt(rng.chisquare(4, ROWS) / 4),
+            "level": LEVELS[rng.choice(6, ROWS, p=share / share.sum())],
+        }
+    )
+
+
+def alarms(baseline: Baseline, window: pa.Table, number: int) -> bool:
+    evidence = Evidence(
+        profile=baseline.reference.bins.profile(window),
+        centre=number * DAY + DAY // 2,
+        known=baseline.known(SCHEMA.with_role(Role.FEATURE)),
+        sample=window,
+    )
+    verdicts = evaluate(
+        PLAN,
+        baseline.reference,
+        evidence,
+        alpha=BUDGET,
+        correction=Correction.HOLM,
+    )
+    return Status.worst(v.status for v in verdicts) is Status.FAIL
+
+
+@pytest.mark.parametrize("levels", [independent, autocorrelated, following, seasonal])
+def test_clean_days_keep_the_budget_and_a_shift_beyond_them_is_seen(
+    levels: Levels,
+) -> None:
+    rng = np.random.default_rng(31)
+    false, seen = 0, 0
+    for _ in range(REFERENCES):
+        level = levels(rng, DAYS + WINDOWS)
+        days = [day(rng, n, level[n], 0.0) for n in range(DAYS)]
+        baseline = build(
+            pa.concat_tables(days), SCHEMA, Task.NONE, length=timedelta(days=1)
+        )
+        for n in range(DAYS, DAYS + WINDOWS):
+            false += alarms(baseline, day(rng, n, level[n], 0.0), n)
+        for n in range(DAYS, DAYS + 10):
+            seen += alarms(baseline, day(rng, n, level[n], 1.5), n)
+
+    assert false <= stats.binom.ppf(0.999, REFERENCES * WINDOWS, BUDGET)
+    assert seen >= 9 * REFERENCES

@@ -46,18 +46,31 @@ def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on
 ) -> Evidence:
     """Put outcomes beside what is known of a window, or why there are none."""
     if baseline.outcomes is None:
-        return replace(evidence, outcomes_cause=baseline.outcomes_cause)
+        return _without(evidence, baseline.outcomes_cause)
     bins = baseline.reference.bins
     try:
         found = labelled(section, window, feeds, as_of, bins)
     except (SourceError, ChecksError, pa.ArrowException) as error:
-        return replace(evidence, outcomes_cause=f"labels: {error}")
-    if found is None or found.outcomes.labelled == 0:
-        return evidence
+        return _without(evidence, f"labels: {error}")
+    return evidence if found is None else judged_by(evidence, baseline, found)
+
+
+def _without(evidence: Evidence, cause: str) -> Evidence:
+    """Say why there are no outcomes, of all rows and of each segment."""
     return replace(
         evidence,
-        outcomes=found.outcomes,
-        outcome_effects=baseline.outcome_effects,
+        outcomes_cause=cause,
+        segments={
+            name: replace(part, outcomes_cause=cause)
+            for name, part in evidence.segments.items()
+        },
+    )
+
+
+def judged_by(evidence: Evidence, baseline: Baseline, found: LabelJoin) -> Evidence:
+    """Put what labels say of all rows, and of each segment, beside the reference's."""
+    return replace(
+        _part(evidence, baseline.performance, found.outcomes),
         segments={
             name: _part(part, baseline.segments[name], found.segments[name])
             for name, part in evidence.segments.items()
@@ -66,7 +79,7 @@ def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on
 
 
 def _part(evidence: Evidence, known: Performance, found: Outcomes) -> Evidence:
-    """Put a segment's outcomes beside its profile."""
+    """Put the outcomes of some rows beside what else is known of them."""
     if known.outcomes is None or found.labelled == 0:
         return replace(evidence, outcomes_cause=known.cause or evidence.outcomes_cause)
     return replace(

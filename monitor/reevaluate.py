@@ -25,7 +25,7 @@ from monitor.consequence import Outcome, follow
 from monitor.cycle import EVALUATION
 from monitor.errors import SourceError
 from monitor.evaluate import Watch, verdict_dict
-from monitor.feeds import labelled
+from monitor.feeds import judged_by, labelled
 from monitor.incident import Policy
 from monitor.labels import LabelJoin
 from monitor.parts import Baselines, Parts
@@ -82,7 +82,7 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
     before = len(store.evaluations(name, period))
     watch = watch_of(name, model)
     baseline = baselines.of(watch, version, now)
-    found = _labelled(parts, model, version, period, as_of)
+    found = _labelled(parts, model, version, period, as_of, baseline)
     if waiting and _unripe(model, period, found, now):
         log.info("evaluation_waits", model=name, coverage=found.outcomes.coverage)
         return None
@@ -130,12 +130,18 @@ def _committed(
     )
 
 
-def _labelled(
-    parts: Parts, model: Model, version: str, period: Window, as_of: datetime
+def _labelled(  # noqa: PLR0913, PLR0917 - whose labels, of when, known when
+    parts: Parts,
+    model: Model,
+    version: str,
+    period: Window,
+    as_of: datetime,
+    baseline: Baseline,
 ) -> LabelJoin:
     """Join the period's predictions with their labels; raises SourceError."""
+    bins = baseline.reference.bins
     try:
-        found = labelled(model, period, parts.feeds(model, version), as_of)
+        found = labelled(model, period, parts.feeds(model, version), as_of, bins)
     except (ChecksError, pa.ArrowException) as error:
         raise SourceError(str(error), permanent=True) from error
     if found is None:
@@ -179,20 +185,25 @@ def watch_of(name: str, model: Model) -> Watch:
 
 
 def _judge(watch: Watch, baseline: Baseline, found: LabelJoin) -> list[Verdict]:
+    reference = baseline.reference
     entries: list[Entry] = [
-        entry for entry in watch.entries if entry.check.subject is Subject.OUTCOMES
+        entry
+        for entry in watch.planned(reference)
+        if entry.check.subject is Subject.OUTCOMES
     ]
+    # No rows are counted again: the reference's own profiles stand in for them.
     evidence = Evidence(
-        profile=baseline.reference.profile,
-        reference_outcomes=baseline.outcomes,
-        outcomes=found.outcomes,
-        outcome_effects=baseline.outcome_effects,
+        profile=reference.profile,
         outcomes_cause=baseline.outcomes_cause or "no labels have come yet",
+        segments={
+            name: Evidence(profile=part.profile)
+            for name, part in reference.segments.items()
+        },
     )
     return suite.evaluate(
         entries,
-        baseline.reference,
-        evidence,
+        reference,
+        judged_by(evidence, baseline, found),
         alpha=ALPHA,
         correction=Correction.HOLM,
     )

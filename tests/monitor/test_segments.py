@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from checks.verdict import Family, Status, Verdict
+from monitor import periods
 from monitor.baseline import Baseline
 from monitor.errors import ConfigErrors
 from monitor.incident import Cause
@@ -273,3 +274,22 @@ def test_the_worst_segment_is_searched_for_where_it_is_asked_for(
         "worst segment: amount has changed most where plan = basic" in body
         for body in told
     )
+
+
+def test_a_re_evaluation_judges_each_segment_too(tmp_path: Path) -> None:
+    with small(tmp_path, **BY_PLAN) as world:
+        for _ in range(3):
+            table = rows(world.today)
+            wrong = np.asarray(table["churned"]) ^ (
+                np.asarray(table["plan"].to_pylist()) == "pro"
+            )
+            world.pass_day(churned=wrong.tolist())
+        world.wait()
+        found = world.app.reevaluate("churn", periods.parse("2026-03")).evaluation
+
+    failed = {v.segment for v in found.verdicts if v.status is Status.FAIL}
+    assert "plan = pro" in failed
+    assert not {"plan = basic", "plan = plus"} & failed
+    assert {None, "plan = basic", "plan = plus", "plan = pro"} == {
+        v.segment for v in found.verdicts
+    }

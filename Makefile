@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+NANNYML ?= .venv-nannyml
 BIN    := $(VENV)/bin
 # Never into an interpreter that is not ours: pip refuses where there is no environment.
 PIP    := $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check
@@ -13,13 +14,14 @@ LOCKED := --quiet --require-hashes --no-build-isolation
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers docs soak lock clean format
+.PHONY: help demo test check lint types layers docs soak nannyml lock clean format
 
 help:
 	@echo "make demo     the whole loop on real flights, under 3 minutes once installed"
 	@echo "make test     the suite on two workers, doctests included"
 	@echo "make check    lint, types, layers and docs"
 	@echo "make format   rewrite the tree as the formatter and the docs generator want it"
+	@echo "make nannyml  a real NannyML in $(NANNYML), which the tests of its preset ask"
 	@echo "make soak     the suite with many more random examples; takes long"
 	@echo "make lock     write the locks again (UPGRADE=--upgrade for the newest versions)"
 	@echo "make clean    remove .venv and every cache"
@@ -32,6 +34,8 @@ test: $(VENV)/.ready-to-develop
 
 soak: $(VENV)/.ready-to-develop
 	DRIFTD_HYPOTHESIS=soak $(BIN)/python -m pytest -n 2 --timeout 3600 $(ARGS)
+
+nannyml: $(NANNYML)/.ready
 
 check: lint types layers docs
 
@@ -72,11 +76,13 @@ lock: $(VENV)/.ready-to-develop
 		-c requirements-dev.lock -o requirements.lock
 	$(COMPILE) --group build --no-annotate \
 		-c requirements-dev.lock -o requirements-build.lock
+	$(COMPILE) --group nannyml --no-annotate --no-emit-package nvidia-nccl-cu12 \
+		-o requirements-nannyml.lock
 	for lock in requirements.lock requirements-dev.lock; do \
 		$(BARE_TOO) $$lock > $$lock.new && mv $$lock.new $$lock || exit 1; done
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) $(NANNYML) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache build dist
 	find checks monitor tests docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
@@ -102,4 +108,14 @@ $(VENV)/.ready-to-run: $(VENV)/.build-tools requirements.lock pyproject.toml
 
 $(VENV)/.ready-to-develop: $(VENV)/.ready-to-run requirements-dev.lock
 	@$(PIP) install $(LOCKED) -r requirements-dev.lock
+	@touch $@
+
+# Not a line of it is ours. What it computes on graphics cards is left out of its lock,
+# so that nothing is looked for behind the lock's back.
+$(NANNYML)/.ready: requirements-nannyml.lock
+	@echo "Installing a real NannyML into $(NANNYML) (once; a few minutes) ..."
+	@$(PYTHON) -m venv $(NANNYML)
+	@$(NANNYML)/bin/python -m pip --require-virtualenv --disable-pip-version-check \
+		install --quiet --require-hashes --no-deps --only-binary :all: \
+		-r requirements-nannyml.lock
 	@touch $@

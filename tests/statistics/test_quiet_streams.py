@@ -13,9 +13,10 @@ from scipy import stats
 
 from checks.bins import Floats
 from checks.correction import Correction
+from checks.evidence import Evidence
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
-from checks.suite import Evidence, evaluate, plan
+from checks.suite import evaluate, plan
 from checks.verdict import Status
 from monitor.baseline import Baseline, build
 

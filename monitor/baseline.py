@@ -1,35 +1,32 @@
 """The baseline: a model version's reference data, reduced once and then frozen."""
 
-import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from io import BytesIO
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import ipc
 
 from checks import codec
-from checks.bins import Ints
 from checks.classes import Classes
 from checks.dependence import Dependence
 from checks.errors import ChecksError
 from checks.interval import Z
 from checks.metric import metrics
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_all
-from checks.profile import Bins, Profile
 from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Task
-from checks.sample import Sample, arrow
 from checks.samples import Known
 from checks.schema import Column, Role, Schema
-from checks.segment import NONE_DECLARED, Declared, Segment
+from checks.segment import NONE_DECLARED, Declared
+from monitor.engines.base import Rows
+from monitor.engines.freezing import freeze
+from monitor.engines.stretches import Stretches, opened
 from monitor.errors import SourceError
 from monitor.labels import OutcomeColumns, read_outcomes
 
@@ -154,7 +151,7 @@ class Baseline:
 
 
 def build(  # noqa: PLR0913 - all that a baseline depends on
-    table: pa.Table,
+    rows: Rows,
     schema: Schema,
     task: Task,
     *,
@@ -164,112 +161,91 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
 ) -> Baseline:
     """Reduce the reference's rows, in stretches of a window's `length`.
 
-    Raises SourceError when there are no rows, or none of the watched columns.
+    They are read column by column, and never are all of them in memory. Raises
+    SourceError when there are no rows, or none of the watched columns.
     """
-    if table.num_rows == 0:
+    stretches = Stretches(
+        opened(rows), schema.first(Role.TIMESTAMP), length // timedelta(microseconds=1)
+    )
+    if stretches.rows == 0:
         msg = "the reference has no rows. Fix: point `reference` at the training data"
         raise SourceError(msg, permanent=True)
-    bins = Bins.fit(schema, table).divided(segments)
-    if not bins.columns:
+    by = schema.first(Role.ID)
+    frozen = freeze(stretches, schema, segments=segments, keep=KEPT_ROWS, by=by)
+    if not frozen.reference.bins.columns:
         named = ", ".join(column.name for column in schema.profiled)
         msg = f"the reference has none of the watched columns ({named})"
         raise SourceError(msg, permanent=True)
-    stretches = _stretches(table, schema.first(Role.TIMESTAMP), length)
-    times = _times(stretches, schema.first(Role.TIMESTAMP), length)
-
-    def reference(profiles: Iterable[Profile]) -> Reference:
-        return Reference.of(bins, list(profiles), **times)
-
-    def performance(of: Sequence[pa.Table]) -> Performance:
-        return _performance(of, schema, task, classes or Classes())
-
-    parts: dict[str, Reference] = {}
-    done: dict[str, Performance] = {}
-    for segment in bins.segments:
-        # One segment after the other: its stretches' profiles are many.
-        inside = [_inside(rows, segment, bins) for rows in stretches]
-        parts[segment.name] = reference(map(bins.counts, inside))
-        done[segment.name] = performance([r for r in inside if r.num_rows] or inside)
+    done = _performances(stretches, schema, task, classes or Classes())
     return Baseline(
-        reference=replace(reference(map(bins.whole, stretches)), segments=parts),
-        performance=performance(stretches),
-        sample=Sample.of(table, KEPT_ROWS, schema.first(Role.ID)).table,
-        segments=done,
+        reference=frozen.reference,
+        performance=done[None],
+        sample=frozen.sample,
+        segments={name: found for name, found in done.items() if name is not None},
         dependence=Dependence.of(
-            stretches, schema.with_role(Role.FEATURE), schema.first(Role.ID)
+            frozen.stretches, schema.with_role(Role.FEATURE), schema.first(Role.ID)
         ),
     )
 
 
-def _inside(rows: pa.Table, segment: Segment, bins: Bins) -> pa.Table:
-    """Return the rows that lie in a segment."""
-    ((_, places),) = bins.members(rows, [segment])
-    return rows.take(arrow(places))
+def _performances(
+    stretches: Stretches, schema: Schema, task: Task, classes: Classes
+) -> dict[str | None, Performance]:
+    """Summarise the reference's own performance, in all and in each segment.
 
-
-def _stretches(
-    table: pa.Table, timestamp: str | None, length: timedelta
-) -> list[pa.Table]:
-    """Cut a table into stretches of time; whole where no column tells the time."""
-    if timestamp is None or timestamp not in table.column_names:
-        return [table]
-    column = table.column(timestamp)
-    if not pa.types.is_timestamp(column.type) or column.null_count:
-        return [table]
-    moments = _moments(column)
-    block = moments // (length // timedelta(microseconds=1))
-    order: npt.NDArray[np.int64] = np.argsort(block, kind="stable")
-    cuts = np.flatnonzero(np.diff(block[order])) + 1
-    ordered = table.take(pa.array(order))
-    edges = [0, *cuts.tolist(), table.num_rows]
-    return [
-        ordered.slice(start, end - start) for start, end in itertools.pairwise(edges)
-    ]
-
-
-def _moments(column: pa.ChunkedArray) -> Ints:
-    """Return timestamps in microseconds since 1970."""
-    exact = pc.cast(column, pa.timestamp("us", column.type.tz), safe=False)
-    return np.asarray(pc.cast(exact, "int64"))
-
-
-def _times(
-    stretches: Sequence[pa.Table], timestamp: str | None, length: timedelta
-) -> dict[str, Any]:
-    """Tell when the stretches were: their middles and their length in microseconds."""
-    if len(stretches) < 2:  # noqa: PLR2004 - the whole, which nothing cut
-        return {"timed": False}
-    unit = length // timedelta(microseconds=1)
-    starts = [_moments(rows.column(timestamp).slice(0, 1))[0] for rows in stretches]
-    centres = [int(start) // unit * unit + unit // 2 for start in starts]
-    return {"timed": True, "centres": centres, "length": unit}
-
-
-def _performance(
-    stretches: Sequence[pa.Table], schema: Schema, task: Task, classes: Classes
-) -> Performance:
-    """Summarise the reference's own performance, or say why it cannot be.
-
-    Its effects are by how much each metric varies more between stretches of time than
-    its interval for independent rows allows: the mean square of the stretches'
-    distances from the whole, in standard errors.
+    Where it cannot be, say why. Its effects are by how much each metric varies more
+    between stretches of time than its interval for independent rows allows: the mean
+    square of the stretches' distances from the whole, in standard errors.
     """
-    label = schema.first(Role.LABEL)
-    if task is Task.NONE or label is None:
-        return Performance(outcomes=None, effects={}, cause="no labels are configured")
-    try:
-        found = [
-            read_outcomes(
-                stretch, columns=outcome_columns(schema), task=task, classes=classes
-            )
-            for stretch in stretches
-        ]
-    except (SourceError, ChecksError) as error:
-        cause = f"the reference's performance cannot be measured: {error}"
-        return Performance(outcomes=None, effects={}, cause=cause)
+    groups = stretches.groups
+    if task is Task.NONE or schema.first(Role.LABEL) is None:
+        none = Performance(outcomes=None, effects={}, cause="no labels are configured")
+        return dict.fromkeys(groups, none)
+    found: dict[str | None, dict[int, Outcomes] | str] = {name: {} for name in groups}
+
+    def read(table: pa.Table) -> Outcomes:
+        return read_outcomes(
+            table, columns=outcome_columns(schema), task=task, classes=classes
+        )
+
+    for portion in stretches.portions(len(OUTCOME_ROLES)):
+        table = stretches.table(portion, _outcome_names(stretches, schema))
+        for group in stretches.grouped(portion):
+            parts = found[group.segment]
+            if isinstance(parts, str):
+                continue
+            try:
+                for stretch, rows in group.split(table):
+                    seen = read(rows)
+                    known = parts.get(stretch)
+                    parts[stretch] = merge_all([known, seen]) if known else seen
+            except (SourceError, ChecksError) as error:
+                cause = f"the reference's performance cannot be measured: {error}"
+                found[group.segment] = cause
+    return {
+        # A segment that has no rows at all has outcomes of no rows.
+        name: _performance(parts or {0: read(table.slice(0, 0))})
+        for name, parts in found.items()
+    }
+
+
+OUTCOME_ROLES = (Role.LABEL, Role.PREDICTION, Role.SCORE)
+"""What a reference's own performance is measured from."""
+
+
+def _outcome_names(stretches: Stretches, schema: Schema) -> list[str]:
+    """Name the columns with the outcomes, of those that the reference has."""
+    names = (schema.first(role) for role in OUTCOME_ROLES)
+    return [name for name in names if name and name in stretches.schema.names]
+
+
+def _performance(parts: Mapping[int, Outcomes] | str) -> Performance:
+    """Put the outcomes of stretches of time together, in their order."""
+    if isinstance(parts, str):
+        return Performance(outcomes=None, effects={}, cause=parts)
+    found = [parts[stretch] for stretch in sorted(parts)]
     total = merge_all(found)
-    effects = _metric_effects(total, found)
-    return Performance(outcomes=total, effects=effects, cause="")
+    return Performance(outcomes=total, effects=_metric_effects(total, found), cause="")
 
 
 def _metric_effects(total: Outcomes, parts: Sequence[Outcomes]) -> dict[str, float]:

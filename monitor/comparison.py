@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TypeVar
 
-import pyarrow as pa
-
 from monitor import baseline
 from monitor.baseline import Baseline
 from monitor.config import Model, MonitorReference
@@ -18,7 +16,7 @@ T = TypeVar("T")
 def build_baseline(rows: Rows, model: Model, length: timedelta) -> Baseline:
     """Reduce the rows of a reference to a model's baseline; raises SourceError."""
     return baseline.build(
-        pa.Table.from_batches(list(rows.read(None, None))),
+        rows,
         model.table,
         model.task,
         length=length,

@@ -4,7 +4,6 @@ Reading is the only effect here. Everything that follows from the verdicts (inci
 notices, the store) is decided elsewhere, on the Assessment that this returns.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from checks.wish import Wish, Wishes
 from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine
+from monitor.engines.local import usual_threads
 from monitor.errors import SourceError
 from monitor.feeds import Feeds, whole, with_outcomes
 from monitor.finding import explanation
@@ -299,7 +299,7 @@ def _judged(
 ) -> list[Verdict]:
     """Make the checks and judge them; columns are read again side by side."""
     raw = any(entry.check.subject is Subject.VALUES for entry in entries)
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(usual_threads()) as pool:
         return evaluate(
             entries,
             reference,

@@ -149,9 +149,9 @@ class Columns:
         """Count and sample all the rows; raises SourceError."""
         schema = self._fragments.schema
         parts = self._fragments.parts
-        chosen = _Chosen(self._keep)
+        chosen = Chosen(self._keep)
         ids: Distinct | None = None
-        for found in _in_order(pool, threads, self._choose, [(p,) for p in parts]):
+        for found in in_order(pool, threads, self._choose, [(p,) for p in parts]):
             chosen.add(found.places, found.keys)
             ids = together(ids, found.ids)
         wanted = chosen.places
@@ -159,7 +159,7 @@ class Columns:
         tally = Tally(rows=sum(part.rows for part in parts))
         kept = _Kept(schema, self._keep, self._by)
         work = self._work(parts, names, [places for places, _ in wanted])
-        shares = _in_order(pool, threads, self._share, work)
+        shares = in_order(pool, threads, self._share, work)
         for _, keys in wanted:
             arrays: dict[str, pa.ChunkedArray] = {}
             for _ in names:
@@ -249,7 +249,7 @@ class Columns:
                         tally.segments[segment].add(name, found)
             taken = _taken(piece, places, start)
             if len(taken):
-                pieces[name].append(_plain(taken))
+                pieces[name].append(plain(taken))
         schema = self._fragments.schema
         return Share(
             tally=tally,
@@ -260,25 +260,30 @@ class Columns:
         )
 
 
-class _Chosen:
+class Chosen:
     """The places of the rows that are in the sample, fragment by fragment."""
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        """Choose nothing yet; so many rows are wanted."""
+        self.size = size
         self._found: list[tuple[Places, Keys]] = []
         self._least = np.empty(0, np.uint64)
 
     def add(self, places: Places, keys: Keys) -> None:
+        """Add the rows of the next fragment."""
+        if len(self._least) >= self.size > 0:
+            near = keys <= self._least.max()
+            places, keys = places[near], keys[near]
         self._found.append((places, keys))
         least = np.concatenate([self._least, keys])
-        if len(least) > self._size > 0:
-            least = np.partition(least, self._size - 1)[: self._size]
+        if len(least) > self.size > 0:
+            least = np.partition(least, self.size - 1)[: self.size]
         self._least = least
 
     @property
     def places(self) -> list[tuple[Places, Keys]]:
         """The rows of each fragment up to the size-th smallest key, ties included."""
-        if len(self._least) < self._size or not len(self._least):
+        if len(self._least) < self.size or not len(self._least):
             return self._found
         most = self._least.max()
         return [
@@ -320,7 +325,7 @@ class _Kept:
         return sample.merge(self._samples)
 
 
-def _in_order(
+def in_order(
     pool: Executor,
     threads: int,
     act: Callable[..., T],
@@ -350,5 +355,6 @@ def _taken(piece: pa.Array, places: Places, start: int) -> pa.Array:
     return piece.take(sample.arrow(places[first:last] - start))
 
 
-def _plain(array: pa.Array) -> pa.Array:
+def plain(array: pa.Array) -> pa.Array:
+    """Write a dictionary's values out; return any other array as it is."""
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array

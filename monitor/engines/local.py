@@ -22,6 +22,11 @@ PENDING = 16
 Reduced = tuple[Profile, Sample]
 
 
+def usual_threads() -> int:
+    """Return as many threads as there are processors, up to 4."""
+    return min(4, os.cpu_count() or 1)
+
+
 class LocalEngine:
     """Counts a window's chunks on threads, in memory that its length does not change.
 
@@ -31,7 +36,7 @@ class LocalEngine:
 
     def __init__(self, threads: int | None = None) -> None:
         """Use that many threads; as many as there are processors, up to 4, for None."""
-        self._threads = threads or min(4, os.cpu_count() or 1)
+        self._threads = threads or usual_threads()
 
     def count(
         self,

@@ -79,12 +79,26 @@ class Verdict:
     threshold: float | None = None
 
 
+def is_series(check: str) -> bool:
+    """Tell whether a name is that of a detector along a check's figures.
+
+    >>> is_series("cusum(missing)"), is_series("missing")
+    (True, False)
+    """
+    return check.endswith(")")
+
+
 def overall(verdicts: Iterable[Verdict]) -> Status:
     """Return the gravest status of a window's verdicts; UNKNOWN when there is none.
 
     A segment that is UNKNOWN, which a small one often is, says nothing of the window
-    where anything else was said.
+    where anything else was said; nor does a series whose history is short yet.
     """
     told = list(verdicts)
-    quiet = [v for v in told if v.segment is None or v.status is not Status.UNKNOWN]
+    quiet = [
+        v
+        for v in told
+        if v.status is not Status.UNKNOWN
+        or (v.segment is None and not is_series(v.check))
+    ]
     return Status.worst(v.status for v in quiet or told)

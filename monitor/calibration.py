@@ -54,7 +54,7 @@ class Calibration:
     @property
     def false_alarms(self) -> float:
         """Windows of a quarter that may fail at most, on average, with no change."""
-        return self.windows * self.watch.alpha
+        return self.windows * self.watch.window_alpha
 
     @property
     def delay(self) -> float:
@@ -89,7 +89,7 @@ class Calibration:
             "model_version": self.version,
             "rows": self.rows,
             "windows_per_quarter": self.windows,
-            "window_level": self.watch.alpha,
+            "window_level": self.watch.window_alpha,
             "false_alarms_per_quarter": self.false_alarms,
             "policy": {"for": settings.for_, "of": settings.of, "said": self.policy},
             "checks_in_family": self.family,
@@ -210,13 +210,16 @@ def _head(found: Calibration) -> Iterator[str]:
         f"windows of {wording.count(found.rows, 'row')}"
     )
     yield (
-        f"One window may be wrong with a chance of {number(watch.alpha)}; of "
+        f"One window may be wrong with a chance of {number(watch.window_alpha)}; of "
         f"{found.windows:,.0f} windows a quarter at most {found.false_alarms:.2g} fail "
         f"by chance; {found.policy}."
     )
+    series = len(watch.series)
+    beside = f" and {series} series" if series else ""
     yield (
-        f"{wording.count(found.family, 'check')} share that: one alone is certain at "
-        f"p ≤ {found.level:.2g} ({watch.settings.correction.value})."
+        f"{wording.count(found.family, 'check')}{beside} share that: "
+        f"one alone is certain at p ≤ {found.level:.2g} "
+        f"({watch.settings.correction.value})."
     )
 
 

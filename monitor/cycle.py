@@ -234,8 +234,10 @@ class Cycle:
             series.MOST,
         )
         told = assessment.verdicts
+        level = watch.level
         lasting = [
-            series.judged(one, past, window.start, told, watch.level) for one in every
+            series.judged(one, past.get(one.key, ()), window.start, told, level)
+            for one in every
         ]
         return replace(assessment, verdicts=(*told, *lasting))
 

@@ -60,11 +60,12 @@ class Watch:
         part of the monitor's series, of which each is as good as a check.
         """
         if not self.settings.sequence:
-            return self._alpha
-        return self._alpha * (1 - len(self.series) / self.level.family)
+            return self.window_alpha
+        return self.window_alpha * (1 - len(self.series) / self.level.family)
 
     @property
-    def _alpha(self) -> float:
+    def window_alpha(self) -> float:
+        """The chance of a false alarm that one window may take in all."""
         budget = self.section.false_alarm_budget
         windows = budget.per / self.settings.every * len(self.section.monitors)
         return min(0.05, budget.count / windows)
@@ -79,7 +80,7 @@ class Watch:
     def level(self) -> Level:
         """The chance of a false alarm that one series may take in a window."""
         return Level(
-            window=self._alpha,
+            window=self.window_alpha,
             family=len(self.entries) + len(self.series),
             correction=Correction(self.settings.correction),
         )

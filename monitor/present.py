@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from checks.verdict import Reason, Status, Verdict
+from checks.verdict import Reason, Status, Verdict, is_series
 from monitor import wording
 from monitor.evaluate import Assessment
 from monitor.mrkdwn import visible
@@ -74,7 +74,7 @@ def measured(verdict: Verdict) -> str:
         return ""
     value = wording.number(found.value)
     exact = verdict.p_adjusted is None and found.p_value is None
-    if exact and not wording.is_series(verdict.check):
+    if exact and not is_series(verdict.check):
         return value
     return f"{value} [{wording.interval(found.low, found.high)}]"
 
@@ -89,7 +89,7 @@ def evidence(verdict: Verdict) -> str:
     found = verdict.statistic
     if found is None:
         return ""
-    if wording.is_series(verdict.check):
+    if is_series(verdict.check):
         return found.detail
     said = []
     if found.at_reference is not None and found.at_current is not None:
@@ -109,7 +109,7 @@ def probability(verdict: Verdict) -> str:
     if verdict.statistic is None:
         return ""
     if verdict.p_adjusted is None:
-        return "" if wording.is_series(verdict.check) else "exact"
+        return "" if is_series(verdict.check) else "exact"
     p = verdict.p_adjusted
     return "<0.0001" if p < 1e-4 else f"{p:.4f}"  # noqa: PLR2004 - four digits shown
 

@@ -15,18 +15,15 @@ from checks.correction import Correction
 from checks.errors import ChecksError
 from checks.registry import Check, Subject, get
 from checks.sequence.course import Course, Direction, Rule, follow
-from checks.statistic import Statistic
 from checks.suite import WARN_SHARE, Entry
 from checks.threshold import Threshold, judge
 from checks.verdict import Family, Reason, Status, Verdict
 from monitor import wording
 from monitor.config import Sequence as Section
+from monitor.store.records import Point
 
 MOST = 1000
 """Windows that a history goes back at most."""
-
-Point = tuple[datetime, Verdict]
-"""The start of a window, and the verdict of a check on it."""
 
 _SINGLE = (Subject.TABLE, Subject.OUTCOMES)
 
@@ -44,10 +41,14 @@ class Series:
         """The name under which it is judged, such as `cusum(wasserstein)`."""
         return f"{self.section.detector}({self.check.name})"
 
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """The check and the column whose figure it is."""
+        return self.check.name, self.column
+
     def owns(self, verdict: Verdict) -> bool:
         """Tell whether a verdict is a point of the series."""
-        key = (verdict.check, verdict.column, verdict.segment)
-        return key == (self.check.name, self.column, None)
+        return (verdict.check, verdict.column) == self.key and verdict.segment is None
 
     def unknown(self, cause: str) -> Verdict:
         """Return the verdict that nothing can be said, and why."""
@@ -108,12 +109,12 @@ class Level:
 
 def judged(
     series: Series,
-    past: Sequence[Point],
+    past: Iterable[Point],
     start: datetime,
     verdicts: Iterable[Verdict],
     level: Level,
 ) -> Verdict:
-    """Judge a series by its past and the verdicts of the window at hand.
+    """Judge a series by its past, oldest first, and the verdicts of the window at hand.
 
     UNKNOWN where the window has no figure, or where the past is too short.
     """
@@ -121,9 +122,14 @@ def judged(
     if now is None:
         return series.unknown(f"{series.check.name} is not made on this window")
     if now.statistic is None:
-        return series.unknown(f"no figure of this window: {now.cause}")
-    points = [(at, verdict) for at, verdict in past if series.owns(verdict)]
-    line = _Line.of(series, [*points, (start, now)])
+        return series.unknown(now.cause or "no figure")
+    last = Point(
+        start=start,
+        value=now.statistic.value,
+        at_reference=now.statistic.at_reference,
+        at_current=now.statistic.at_current,
+    )
+    line = _Line.of(series, [*past, last])
     rule = Rule(
         detector=series.section.detector,
         options=series.section.options,
@@ -149,21 +155,19 @@ class _Line:
     shares: bool
 
     @classmethod
-    def of(cls, series: Series, points: Iterable[Point]) -> "_Line":
-        measured = [(at, v.statistic) for at, v in points if v.statistic is not None]
-        last = measured[-1][1]
+    def of(cls, series: Series, points: Sequence[Point]) -> "_Line":
         figure = series.section.of.figure
         if figure is None:
-            figure = "value" if last.at_current is None else "at_current"
+            figure = "value" if points[-1].at_current is None else "at_current"
         kept = [
-            (at, value)
-            for at, statistic in measured
-            if (value := getattr(statistic, figure)) is not None
+            (point.start, value)
+            for point in points
+            if (value := getattr(point, figure)) is not None
         ]
         return cls(
             starts=[at for at, _ in kept],
             values=[value for _, value in kept],
-            direction=_worse(series, figure, [s for _, s in measured]),
+            direction=_worse(series, figure, points),
             noun=_noun(series, figure),
             shares=series.check.name in wording.SHARES,
         )
@@ -172,7 +176,7 @@ class _Line:
 def _worse(
     series: Series,
     figure: Literal["value", "at_current"],
-    statistics: Iterable[Statistic],
+    points: Iterable[Point],
 ) -> Direction:
     """Tell which way is worse: up for a distance, either for a distribution's level.
 
@@ -184,8 +188,8 @@ def _worse(
     if series.check.family is Family.DRIFT:
         return "both"
     along = sum(
-        s.value * np.sign((s.at_current or 0.0) - (s.at_reference or 0.0))
-        for s in statistics
+        p.value * np.sign((p.at_current or 0.0) - (p.at_reference or 0.0))
+        for p in points
     )
     return "both" if along == 0 else "up" if along > 0 else "down"
 

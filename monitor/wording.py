@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 
 from checks.statistic import Statistic
-from checks.verdict import Family, Verdict
+from checks.verdict import Family, Verdict, is_series
 from monitor.incident import NO_DATA, WORST_SEGMENT, Incident, Key
 from monitor.window import rfc3339
 
@@ -98,15 +98,6 @@ def count(n: int, noun: str) -> str:
     ('1 incident', '1,200 incidents')
     """
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
-
-
-def is_series(check: str) -> bool:
-    """Tell whether a name is that of a detector on a check's series.
-
-    >>> is_series("cusum(missing)"), is_series("missing")
-    (True, False)
-    """
-    return check.endswith(")")
 
 
 def name(check: str) -> str:

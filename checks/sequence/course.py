@@ -32,6 +32,11 @@ FEWEST = 10
 """Points before the first that is judged."""
 SLACK = 0.25
 """Half the change, in standard deviations, that is to be found soonest."""
+_RIVERS: Mapping[str, dict[str, Any]] = {
+    "adwin": {"convention": "river", "delta": 0.002, "clock": 32},
+    "kswin": {"convention": "river", "alpha": 0.005},
+}
+"""Where river's defaults are not the detectors' own."""
 _CONVINCED = math.log(20)
 """The odds, as a logarithm, at which the old level is taken to be back."""
 _STEP = 4.0
@@ -57,8 +62,7 @@ class Rule:
         """Return the detector with all its options."""
         found, told = get(self.detector), dict(self.options)
         if self.convention == "river":
-            river = {"convention": "river"} if "convention" in found.options else {}
-            return found, river | told
+            return found, _RIVERS.get(self.detector, {}) | told
         direction = {"direction": told.get("direction", self.direction)}
         sides = 2 if direction["direction"] == "both" else 1
         own: dict[str, Any] = {}
@@ -68,7 +72,12 @@ class Rule:
             own |= {"threshold": limit, **direction}
         elif self.detector == "page_hinkley":
             limit = limit_for(sides / self.rate, float(told.get("delta", SLACK)))
-            own = {"min_instances": 1, "delta": SLACK, "threshold": limit, "alpha": 1.0}
+            own = {
+                "min_instances": FEWEST + 1,
+                "delta": SLACK,
+                "threshold": limit,
+                "alpha": 1.0,
+            }
             own |= direction
         elif self.detector == "adwin":
             own = {"delta": self.rate}

@@ -48,6 +48,16 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What a check measured on the window that began at `start`, without the rest."""
+
+    start: datetime
+    value: float
+    at_reference: float | None
+    at_current: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run and all that commits with it."""
 

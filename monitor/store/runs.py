@@ -9,12 +9,12 @@ from sqlalchemy.exc import IntegrityError
 
 from checks.verdict import Verdict
 from monitor.store import rows
-from monitor.store.records import Run, RunRecord
+from monitor.store.records import Point, Run, RunRecord
 from monitor.store.tables import profile, run, sample, verdict
 from monitor.window import Window
 
-Points = list[tuple[datetime, Verdict]]
-"""Verdicts, each with the start of its window."""
+Points = dict[tuple[str, str | None], list[Point]]
+"""What was measured window after window, by check and column."""
 
 
 class AlreadyRunError(Exception):
@@ -106,10 +106,9 @@ def between(
 def points(
     connection: Connection, like: Run, names: Iterable[str], most: int
 ) -> Points:
-    """Return the verdicts of some checks, with the starts of their windows.
+    """Return what some checks measured on all rows, oldest window first.
 
-    Of at most so many windows before that of a run, under its version and reference;
-    the oldest window comes first.
+    Of at most so many windows before that of a run, under its version and reference.
     """
     last = (
         select(run.c.seq, run.c.window_start)
@@ -124,14 +123,19 @@ def points(
         .limit(most)
         .subquery()
     )
+    figures = (verdict.c.value, verdict.c.at_reference, verdict.c.at_current)
     wanted = (
-        select(last.c.window_start, verdict)
+        select(verdict.c.check, verdict.c.column, last.c.window_start, *figures)
         .join(verdict, verdict.c.run == last.c.seq)
         .where(verdict.c.check.in_(sorted(names)))
-        .order_by(last.c.window_start, verdict.c.position)
+        .where(verdict.c.segment.is_(None), verdict.c.value.is_not(None))
+        .order_by(last.c.window_start)
     )
-    found = connection.execute(wanted).mappings()
-    return [(row["window_start"], rows.verdict_of(row)) for row in found]
+    found: Points = {}
+    for check, column, start, value, before, after in connection.execute(wanted):
+        point = Point(start=start, value=value, at_reference=before, at_current=after)
+        found.setdefault((check, column), []).append(point)
+    return found
 
 
 def _inside(

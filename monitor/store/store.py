@@ -122,7 +122,7 @@ class Store:
             return runs.between(connection, model, monitor, start, end)
 
     def points_before(self, run: Run, names: Collection[str], n: int) -> runs.Points:
-        """Return the verdicts of some checks in earlier runs like this one."""
+        """Return what some checks measured in the runs before this one, like it."""
         with self._transaction(writes=False) as connection:
             return runs.points(connection, run, names, n)
 

@@ -1,14 +1,19 @@
 """Series through the real cycle and store: what lasts, though no window shows it."""
 
+import json
+import re
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from rich.console import Console
 from river import drift
 
 from checks.verdict import Family, Reason, Status, Verdict
+from monitor import present, slack_message
 from monitor.cycle import Turn
 from monitor.incident import Cause, State
 from monitor.store.records import Run
@@ -88,6 +93,35 @@ def test_a_small_lasting_shift_is_found_though_no_window_shows_it(
     assert "cusum(wasserstein), since 2026-03-" in said
 
 
+def test_a_lasting_change_reads_well_everywhere(tmp_path: Path) -> None:
+    with world(tmp_path) as small_world:
+        for shift in [0.0] * 14 + [1.5] * 8:
+            events = small_world.pass_day(shift=shift)
+        (posted, *_) = small_world.app.store.deliveries()
+
+    (found,) = [event.assessment for event in events if isinstance(event, Turn)]
+    assert found is not None
+    (verdict,) = [v for v in found.verdicts if v.check == NAME]
+    assert verdict.statistic is not None
+    said = verdict.statistic.detail
+    assert re.fullmatch(
+        r"mean rose from \d\d\.\d to \d\d\.\d and stays there, from 2026-03-1\d on",
+        said,
+    )
+    assert f"| FAIL | amount | {NAME} | " in present.markdown(found)
+    assert f"| {said} |" in present.markdown(found)
+    table = Console(width=160, record=True, file=StringIO())
+    table.print(present.table(found))
+    assert said in table.export_text()
+    told = json.loads(present.as_json(found))["verdicts"][-1]
+    assert (NAME, "FAIL", said) == (told["check"], told["status"], told["detail"])
+    body = posted.delivery.body
+    assert "1 incident firing, worst: amount: mean rose" in body["headline"]
+    blocks = json.dumps(slack_message.message(body))
+    assert "and stays there, from 2026-03-1" in blocks
+    assert "cusum(wasserstein), since 2026-03-" in blocks
+
+
 def test_an_incident_ends_when_the_old_level_is_back(tmp_path: Path) -> None:
     shifts = [0.0] * 16 + [1.5] * 9 + [0.0] * 8
     with world(tmp_path) as small_world:
@@ -133,7 +167,7 @@ def test_a_window_without_rows_is_a_gap_and_raises_nothing(tmp_path: Path) -> No
         after = days(small_world, [0.0])[0]
 
     assert Status.UNKNOWN is gap.status
-    assert "no figure of this window: the window has no rows" == gap.cause
+    assert "the window has no rows" == gap.cause
     assert after.statistic is not None
     assert "no lasting change in 12 windows" == after.statistic.detail
 

@@ -118,3 +118,13 @@ def quadratic_tail(value: float, powers: tuple[float, float, float]) -> float:
 def normal_tail(z: float) -> float:
     """Return the upper tail of the normal distribution (scipy.stats.norm.sf)."""
     return float(special.ndtr(-z))
+
+
+def student_tail(t: float, degrees: float) -> float:
+    """Return the upper tail of Student's t (scipy.stats.t.sf); normal at infinity."""
+    return float(special.stdtr(degrees, -t))
+
+
+def student_point(degrees: float) -> float:
+    """Return the 97.5 % point of Student's t (scipy.stats.t.ppf)."""
+    return float(special.stdtrit(degrees, 0.975)) if math.isfinite(degrees) else Z

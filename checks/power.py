@@ -231,7 +231,12 @@ def _sight(
     sees: _Numeric | _Levels | _Count
     if kind is Unit.DEVIATIONS and isinstance(column, NumericProfile):
         sees = _Numeric(
-            entry, column, measured, effective, level, _wobble(reference, column)
+            entry,
+            column,
+            measured,
+            effective,
+            level,
+            partial(_wobble, reference, column),
         )
     elif kind is Unit.DISTANCE and isinstance(column, LevelProfile):
         sees = _Levels(entry, column, measured, effective, level)
@@ -293,7 +298,7 @@ class _Numeric:
     measured: Measured
     effective: float
     level: float
-    wobble: float
+    wobble: Callable[[], float]
 
     def can(self) -> bool:
         return any(self._reached(sign) is not None for sign in (1.0, -1.0))
@@ -308,7 +313,7 @@ class _Numeric:
                 fires = partial(self._turns, sign)
                 found.append(_least(fires, far[0], far[1]))
         error = spread(self.column) / std / math.sqrt(self.effective)
-        return max(found) + LUCK * max(error, self.wobble / std)
+        return max(found) + LUCK * max(error, self.wobble() / std)
 
     def _reached(self, sign: float) -> tuple[float, float] | None:
         """Return two shifts, of which the second is caught and the first is not."""

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field, replace
 
-from checks.interval import Z, normal_tail
+from checks.interval import Z, student_point, student_tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +68,14 @@ class Statistic:
             msg = f"p_value is {self.p_value}: a probability lies in [0, 1]"
             raise ValueError(msg)
 
-    def widened(self, effect: float) -> "Statistic":
+    def widened(self, effect: float, stretches: int = 0) -> "Statistic":
         """Return the statistic as it is when rows are not independent.
 
         `effect` is the design effect, the factor on the variance: both arms of the
-        interval grow by its root, and the p-value becomes the normal tail of the
-        distance from zero in units of the widened arm.
+        interval grow by its root, and the p-value becomes the tail of the distance
+        from zero in units of the widened arm. The effect is known from so many
+        `stretches` of the reference: the fewer they are, the heavier is the tail
+        (Student's t; normal where they are not said).
 
         >>> found = Statistic(
         ...     value=0.3, low=0.1, high=0.5, p_value=0.002, n_reference=9, n_current=9
@@ -81,14 +83,19 @@ class Statistic:
         >>> wide = found.widened(4.0)
         >>> round(wide.low, 3), round(wide.high, 3), round(wide.p_value, 3)
         (-0.1, 0.7, 0.071)
+        >>> few = found.widened(4.0, stretches=5)
+        >>> round(few.low, 3), round(few.p_value, 3)
+        (-0.267, 0.108)
         """
         below, above = self.value - self.low, self.high - self.value
         if effect <= 1.0 or below <= 0.0:
             return self
+        degrees = stretches - 1 if stretches > 1 else math.inf
         root = math.sqrt(effect)
+        wide = root * student_point(degrees) / Z
         return replace(
             self,
-            low=self.value - below * root,
-            high=self.value + above * root,
-            p_value=normal_tail(Z * self.value / (below * root)),
+            low=self.value - below * wide,
+            high=self.value + above * wide,
+            p_value=student_tail(Z * self.value / (below * root), degrees),
         )

@@ -337,7 +337,8 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
             sides = (evidence.found,)
     found = entry.check.measure(*sides, **entry.options)
     if entry.check.subject is Subject.OUTCOMES:
-        return found.widened(evidence.outcome_effects.get(entry.check.name, 1.0))
+        effect = evidence.outcome_effects.get(entry.check.name, 1.0)
+        return found.widened(effect, len(reference.block_rows))
     if entry.check.subject in (Subject.COLUMN, Subject.VALUES):
         return _guarded(entry, found, reference, evidence)
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from checks.bins import Floats
+from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, NumericProfile
 from checks.displacement import points
 from checks.errors import Unmeasurable
@@ -14,6 +14,7 @@ from checks.interval import normal_tail
 from checks.profile import Profile
 from checks.reference import Reference
 from checks.registry import Subject, check
+from checks.samples import explained
 from checks.schema import Role
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -73,15 +74,16 @@ def attribution_drift(reference: Reference, current: Profile) -> Statistic:
         raise Unmeasurable(cause)
     value = max(0.0, 1 - ndcg(gains, scores))
     low, high = _interval(before, after)
-    n_reference = min(was.n for was, _ in pairs)
+    moves = _moves(names, gains, scores)
     return Statistic(
         value=value,
         low=min(low, value),
         high=max(high, value),
         p_value=_chance(before, after),
-        n_reference=n_reference,
+        n_reference=min(was.n for was, _ in pairs),
         n_current=min(now.n for _, now in pairs),
-        detail=_moves(names, gains, scores),
+        detail=moves.said,
+        explained_by=explained(names, moves.weight),
     )
 
 
@@ -210,17 +212,37 @@ def _interval(
     return max(0.0, float(low)), max(0.0, float(high))
 
 
-def _moves(names: list[str], gains: Floats, scores: Floats) -> str:
-    """Name the features whose places changed, the most important ones first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moves:
+    """Which features changed their places, and how much that matters."""
+
+    names: list[str]
+    was: Ints
+    now: Ints
+    weight: Floats
+
+    @property
+    def said(self) -> str:
+        """Name those that matter most."""
+        order = np.argsort(-self.weight, kind="stable").tolist()
+        moved = [i for i in order if self.was[i] != self.now[i]]
+        told = [
+            f"{self.names[i]} {_place(int(self.was[i]))} → {_place(int(self.now[i]))}"
+            for i in moved[:NAMED]
+        ]
+        return ", ".join(told) + (" and more" if len(moved) > NAMED else "")
+
+
+def _moves(names: list[str], gains: Floats, scores: Floats) -> _Moves:
+    """Compare the places of features in two orders; a move in front weighs most."""
     was, now = (
         np.argsort(np.argsort(-side, kind="stable"), kind="stable") + 1
         for side in (gains, scores)
     )
-    weight = np.abs(1 / np.log2(was + 1) - 1 / np.log2(now + 1))
-    order = np.argsort(-weight * np.maximum(gains, scores), kind="stable")
-    moved = [i for i in order.tolist() if was[i] != now[i]]
-    told = [f"{names[i]} {_place(was[i])} → {_place(now[i])}" for i in moved[:NAMED]]
-    return ", ".join(told) + (" and more" if len(moved) > NAMED else "")
+    moved = np.abs(1 / np.log2(was + 1) - 1 / np.log2(now + 1))
+    return _Moves(
+        names=names, was=was, now=now, weight=moved * np.maximum(gains, scores)
+    )
 
 
 def _place(place: int) -> str:

@@ -27,7 +27,7 @@ from monitor.evaluate import Watch
 from monitor.opening import source
 from monitor.parts import Baselines, Parts
 from monitor.reevaluate import Reevaluation
-from monitor.report import Order, ReportDesk, place
+from monitor.report import Order, ReportDesk, ahead, place
 from monitor.store import Store
 from monitor.window import Window
 
@@ -186,7 +186,7 @@ class App:
                 model=turn.watch.model,
                 monitor=turn.watch.monitor,
                 window=turn.window,
-                schema=turn.watch.section.table,
+                schema=ahead(turn.watch.section.table, turn.assessment.verdicts),
                 reference=turn.baseline.sample,
                 current=turn.assessment.sample,
                 model_version=turn.assessment.version,

@@ -24,6 +24,7 @@ from checks.schema import Role
 from checks.suite import Entry, evaluate, in_segments, plan
 from checks.verdict import Status, Verdict, overall
 from checks.wish import Wish, Wishes
+from monitor import budget
 from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine
@@ -66,9 +67,7 @@ class Watch:
     @property
     def window_alpha(self) -> float:
         """The chance of a false alarm that one window may take in all."""
-        budget = self.section.false_alarm_budget
-        windows = budget.per / self.settings.every * len(self.section.monitors)
-        return min(0.05, budget.count / windows)
+        return budget.of_window(self.section, self.settings.every)
 
     @property
     def series(self) -> tuple[Series, ...]:

@@ -196,7 +196,8 @@ def markdown(assessment: Assessment) -> str:
     ]
     shown = [v for v in ranked(assessment.verdicts) if v.status is not Status.PASS]
     lines += ["| " + " | ".join(map(_cell, cells)) + " |" for cells in rows(shown)]
-    return "\n".join([*lines, "", summary(assessment), ""])
+    notes = [f"\n> note: {_cell(note)}" for note in assessment.notes]
+    return "\n".join([*lines, *notes, "", summary(assessment), ""])
 
 
 def _cell(text: str) -> str:

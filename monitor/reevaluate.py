@@ -17,7 +17,7 @@ from checks.metric import Metric, metrics
 from checks.registry import Subject
 from checks.suite import Entry
 from checks.verdict import Verdict, overall
-from monitor import periods
+from monitor import budget, periods
 from monitor.baseline import Baseline
 from monitor.config import Model, Monitor
 from monitor.config.scalars import next_fire
@@ -204,13 +204,9 @@ def _judge(watch: Watch, baseline: Baseline, found: LabelJoin) -> list[Verdict]:
         entries,
         reference,
         judged_by(evidence, baseline, found),
-        alpha=ALPHA,
+        alpha=budget.of_period(watch.section),
         correction=Correction.HOLM,
     )
-
-
-ALPHA = 0.05
-"""The chance of a false alarm that one re-evaluation may take."""
 
 
 def _body(

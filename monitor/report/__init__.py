@@ -1,6 +1,6 @@
 """evidently's HTML report of a window, drawn beside the daemon and never in its way."""
 
 from monitor.report.desk import Outcome, ReportDesk
-from monitor.report.order import Order, place
+from monitor.report.order import Order, ahead, place
 
-__all__ = ["Order", "Outcome", "ReportDesk", "place"]
+__all__ = ["Order", "Outcome", "ReportDesk", "ahead", "place"]

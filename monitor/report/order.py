@@ -4,6 +4,7 @@ A folder holds plain JSON and two Arrow files: nothing that runs code when it is
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from checks.schema import Column, Kind, Role, Schema
+from checks.verdict import Verdict
 from monitor.window import Window, parse_time, rfc3339
 
 SIDES = ("reference", "current")
@@ -36,6 +38,18 @@ def place(model: str, monitor: str, window: Window) -> PurePosixPath:
     """
     start = rfc3339(window.start).replace(":", "")
     return PurePosixPath(model, monitor, f"{start}.html")
+
+
+def ahead(schema: Schema, verdicts: Iterable[Verdict]) -> Schema:
+    """Put the columns that fail before the others: a report draws so many and no more.
+
+    Each keeps its place among those that are judged as it is.
+    """
+    worst: dict[str | None, int] = {}
+    for verdict in verdicts:
+        gravity = verdict.status.severity
+        worst[verdict.column] = max(worst.get(verdict.column, 0), gravity)
+    return Schema.of(sorted(schema, key=lambda column: -worst.get(column.name, 0)))
 
 
 def write(order: Order, folder: Path) -> None:

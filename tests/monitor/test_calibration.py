@@ -48,11 +48,13 @@ def test_the_budget_becomes_a_level_and_false_alarms_a_quarter(
 ) -> None:
     found = calibrated(capsys, config(tmp_path))
 
-    # Once in 90 daily windows; a window of the reference has 300 rows.
+    # Once in 90 daily windows, less three months' re-evaluations at one in twenty each;
+    # a window of the reference has 300 rows.
+    level = (1 - 0.05 * 90 / (365.25 / 12)) / 90
     assert found["rows"] == 300
-    assert found["window_level"] == pytest.approx(1 / 90)
-    assert found["false_alarms_per_quarter"] == pytest.approx(365.25 / 4 / 90)
-    assert found["check_level"] == pytest.approx(1 / 90 / found["checks_in_family"])
+    assert found["window_level"] == pytest.approx(level)
+    assert found["false_alarms_per_quarter"] == pytest.approx(365.25 / 4 * level)
+    assert found["check_level"] == pytest.approx(level / found["checks_in_family"])
     assert found["delay_windows"] == pytest.approx(1.25)
     size = seen(found, "wasserstein", SIZE)
     assert 0.1 < size["smallest_shift"] < 1.0

@@ -490,3 +490,26 @@ def test_a_reader_that_leaves_early_is_no_error(files: Path, tmp_path: Path) -> 
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def without_pandas(first: str) -> list[str]:
+    """Run a few lines in a process of their own and return what they print."""
+    code = f"""
+import sys
+import pyarrow as pa
+from monitor.cli import shell
+{first}
+pa.scalar(1.5), pa.array([1.0, None])
+print("pandas" in sys.modules)
+import pandas as pd
+print(len(pd.Series([1.0])), pa.array(pd.Series([1.0, 2.0])).to_pylist())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return ran.stdout.splitlines()
+
+
+def test_pandas_is_left_out_until_somebody_asks_for_it() -> None:
+    assert ["True", "1 [1.0, 2.0]"] == without_pandas("")
+    assert ["False", "1 [1.0, 2.0]"] == without_pandas("shell.leave_pandas_out()")

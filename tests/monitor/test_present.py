@@ -90,6 +90,16 @@ def test_markdown_is_a_table_that_names_cannot_break(drifted: Assessment) -> Non
     assert "out\\_of\\_range" in text
 
 
+def test_markdown_tells_the_notes_too(drifted: Assessment) -> None:
+    noted = replace(drifted, notes=("the window is | too small", "and early"))
+
+    lines = markdown(noted).splitlines()
+
+    assert "> note: the window is \\| too small" in lines
+    assert "> note: and early" in lines
+    assert not any("note" in line for line in markdown(drifted).splitlines())
+
+
 def test_a_segment_stands_beside_its_column(drifted: Assessment) -> None:
     inside = tuple(
         replace(verdict, segment="plan = a|b")

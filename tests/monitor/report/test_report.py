@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pyarrow as pa
 import pytest
 
 from checks.schema import Column, Kind, Role, Schema
-from monitor.report import Order, ReportDesk, place
+from checks.verdict import Family, Reason, Status, Verdict
+from monitor.report import Order, ReportDesk, ahead, place
 from monitor.report.desk import environment, last_line
-from monitor.report.frame import frames
+from monitor.report.frame import MOST, frames
 from monitor.report.order import read, write
 from monitor.window import Window
 
@@ -178,3 +180,28 @@ def test_what_a_process_said_last_is_its_cause() -> None:
         b"Traceback\n  ...\nValueError: no rows\n"
     )
     assert "" == last_line(b"\n")
+
+
+def test_columns_that_fail_are_drawn_before_the_first_ones() -> None:
+    wide = Schema.of(
+        Column(name=f"c{i:03}", kind=Kind.NUMERIC) for i in range(MOST + 20)
+    )
+    rng = np.random.default_rng(1)
+    table = pa.table({column.name: rng.normal(size=5) for column in wide})
+    base = Verdict(
+        check="wasserstein",
+        family=Family.DRIFT,
+        column="c119",
+        segment=None,
+        status=Status.FAIL,
+        reason=Reason.CERTAIN_AND_MATERIAL,
+    )
+    others = [replace(base, column=c.name, status=Status.PASS) for c in wide]
+    warned = replace(base, column="c110", status=Status.WARN)
+
+    schema = ahead(wide, [*others, warned, base])
+
+    drawn = list(frames(schema, table, table).kinds)
+    assert ["c119", "c110", "c000", "c001"] == drawn[:4]
+    assert MOST == len(drawn)
+    assert set(wide.names) == set(schema.names)

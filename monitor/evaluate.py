@@ -72,8 +72,8 @@ class Watch:
     @property
     def series(self) -> tuple[Series, ...]:
         """The series that are judged along the windows."""
-        wanted = self.settings.sequence
-        return planned(self.entries, wanted) if wanted else ()
+        settings = self.settings
+        return planned(self.entries, settings) if settings.sequence else ()
 
     @property
     def level(self) -> Level:

@@ -6,35 +6,40 @@ remembered but the verdicts themselves: the same history gives the same answer.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
 
 from checks.correction import Correction
 from checks.errors import ChecksError
-from checks.registry import Check, Subject, get
-from checks.sequence.course import Course, Direction, Rule, follow
+from checks.registry import Check, get
+from checks.sequence.course import FEWEST, Course, Direction, Rule, follow
 from checks.suite import WARN_SHARE, Entry
 from checks.threshold import Threshold, judge
 from checks.verdict import Family, Reason, Status, Verdict
 from monitor import wording
+from monitor.config import Monitor
 from monitor.config import Sequence as Section
 from monitor.store.records import Point
 
 MOST = 1000
 """Windows that a history goes back at most."""
 
-_SINGLE = (Subject.TABLE, Subject.OUTCOMES)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One figure along the windows, and how it is watched."""
+    """One figure along the windows, and how it is watched.
+
+    So many windows after a change `forget` makes the new level the usual one.
+    """
 
     section: Section
     check: Check
     column: str | None
+    forget: int | None = None
 
     @property
     def name(self) -> str:
@@ -64,22 +69,25 @@ class Series:
         )
 
 
-def planned(
-    entries: Iterable[Entry], sections: Iterable[Section]
-) -> tuple[Series, ...]:
+def planned(entries: Iterable[Entry], settings: Monitor) -> tuple[Series, ...]:
     """List a monitor's series: each wish's, on its column or all the check is made on.
 
-    A check that no entry makes is listed all the same, so that its absence is told.
+    A check that no entry makes is listed all the same, so that its absence is told. A
+    monitor that compares windows with those before gets used to a new level, in as
+    long as these reach back; one that compares them with the training data never does.
     """
+    reference = settings.reference
+    back = reference.trailing or 7 * _DAY * (reference.same_weekday or 0)
+    forget = None if reference.training else max(FEWEST, int(back / settings.every))
     found: list[Series] = []
     made = [(entry.check.name, entry.column) for entry in entries]
-    for section in sections:
+    for section in settings.sequence:
         of = section.of
         columns = [c for name, c in made if name == of.check]
         if of.column is not None or not columns:
             columns = [of.column]
         found += [
-            Series(section=section, check=get(of.check), column=column)
+            Series(section=section, check=get(of.check), column=column, forget=forget)
             for column in columns
         ]
     return tuple(found)
@@ -136,6 +144,7 @@ def judged(
         convention=series.section.convention,
         direction=line.direction,
         rate=level.share,
+        forget=series.forget,
     )
     try:
         found = follow(np.array(line.values), rule)

@@ -49,7 +49,8 @@ class Rule:
 
     `rate` is the chance of a false alarm that one point may take. By the convention
     `budget` it sets whatever limit the options leave open; by `river` the detector is
-    river's, defaults included, and the rate is not asked for.
+    river's, defaults included, and the rate is not asked for. So many points after a
+    change `forget` makes the new level the usual one; None never does.
     """
 
     detector: str = CUSUM
@@ -57,6 +58,11 @@ class Rule:
     convention: Convention = "budget"
     direction: Direction = "both"
     rate: float = 1 / 365
+    forget: int | None = None
+
+    def forgets(self, points: int) -> bool:
+        """Tell whether a level that has stood for so many points is the usual one."""
+        return self.forget is not None and points > self.forget
 
     def set_up(self) -> tuple[Detector, dict[str, Any]]:
         """Return the detector with all its options."""
@@ -123,6 +129,9 @@ def follow(history: Floats, rule: Rule) -> Course:
             return Course(change=None, statistic=_calm(values, kept, p))
         change = _sharper(seen, found.first)
         back = _back(seen, change)
+        if back is None and rule.forgets(len(seen) - change.since):
+            kept = kept[change.since :]
+            continue
         if back is None:
             break
         kept = np.delete(kept, np.s_[change.since : max(back, change.since + 1)])

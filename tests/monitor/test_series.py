@@ -288,3 +288,17 @@ def test_series_take_their_part_of_the_budget(tmp_path: Path) -> None:
     assert (1, 2) == (len(watch.entries), watch.level.family)
     assert watch.alpha == pytest.approx(1 / 180)
     assert watch.level.share == pytest.approx(1 / 180)
+
+
+@pytest.mark.parametrize(
+    ("reference", "forget"),
+    [("training", None), ({"trailing": "14d"}, 14), ({"same_weekday": 4}, 28)],
+)
+def test_a_series_forgets_as_its_monitor_does(
+    tmp_path: Path, reference: Any, forget: int | None
+) -> None:
+    with world(tmp_path, daily={"reference": reference}) as small_world:
+        (turn,) = [e for e in small_world.pass_day() if isinstance(e, Turn)]
+
+    (series,) = turn.watch.series
+    assert forget == series.forget

@@ -195,3 +195,18 @@ def test_inflation_is_that_of_the_variance_of_a_mean(alike: float) -> None:
         x[at] = alike * x[at - 1] + rng.normal()
 
     assert inflation(x) == pytest.approx((1 + alike) / (1 - alike), rel=0.1)
+
+
+def test_a_level_that_is_to_be_forgotten_becomes_the_usual_one() -> None:
+    rng = np.random.default_rng(11)
+    history = rng.normal(size=120) + np.where(np.arange(120) >= 60, 4.0, 0.0)
+
+    for_ever = courses(history, Rule(rate=DAILY / 10))
+    for_a_while = courses(history, Rule(rate=DAILY / 10, forget=20))
+
+    def stands(said: list[Course | None]) -> list[bool]:
+        return [course is not None and course.change is not None for course in said]
+
+    assert all(stands(for_ever)[70:])
+    assert all(stands(for_a_while)[70:80])
+    assert not any(stands(for_a_while)[85:])

@@ -16,6 +16,7 @@ from checks.errors import Unmeasurable
 from checks.example import column, levels
 from checks.profile import Bins
 from checks.quality.constant import constant
+from checks.reference import Reference
 from checks.schema import Column, Kind, Schema
 
 ALPHA = 1 / 90 / 200
@@ -118,6 +119,20 @@ def test_one_row_and_a_column_that_stands_still_for_whole_days_prove_nothing() -
 
     assert constant(column(range(100)), column([3.0])).p_value == 1.0
     assert constant(daily, day).p_value == 1.0
+
+
+def test_a_weekday_is_constant_every_day_and_no_finding() -> None:
+    names = ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"]
+    days = [pa.table({"c": [names[i % 7]] * 300}) for i in range(70)]
+    schema = Schema.of([Column(name="c", kind=Kind.CATEGORICAL)])
+    bins = Bins.fit(schema, pa.concat_tables(days))
+    known = Reference.of(bins, [bins.profile(day) for day in days], timed=True)
+
+    reference = known.column("c")
+    assert reference is not None
+    for day in days[:7]:
+        window = known.corrected(bins.profile(day).columns["c"])
+        assert (constant(reference, window).p_value or 0.0) > 0.1
 
 
 def test_values_that_share_a_cell_are_taken_for_one() -> None:

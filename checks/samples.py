@@ -14,6 +14,8 @@ from checks.bins import Floats
 from checks.dependence import Dependence
 from checks.schema import Column, Role
 
+LOSS = "driftd_loss"
+"""The column that holds what each row's prediction cost, NaN before its label comes."""
 MOST_NAMED = 10
 """Columns, or pairs of them, that a statistic names as what explains it."""
 

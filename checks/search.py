@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 from checks.bins import Floats, Ints
 from checks.column import level_counts
 from checks.errors import Unmeasurable
+from checks.sample import arrow
 from checks.schema import Column, Kind
-from checks.segment import Bools, Condition, Segment, floats
+from checks.segment import Condition, Segment, floats
 from checks.values import texts
 
 QUARTERS = 4
@@ -65,15 +66,58 @@ def worst(
     current: pa.Table,
     columns: Sequence[Column],
     *,
-    targets: frozenset[str] | None = None,
     smallest: int,
 ) -> Found:
     """Find the segment, of one or two conditions, in which a column differs most.
 
-    Both samples have at least `smallest` rows in it. `targets` are the columns that are
-    compared, None for all; all others divide. Raises Unmeasurable when no segment is
-    that large.
+    Both samples have at least `smallest` rows in it. Raises Unmeasurable when no
+    segment is that large.
     """
+    cells = _cut(reference, current, columns)
+    grid = _Grid.of(cells, smallest)
+    best = grid.best()
+    if best is None:
+        cause = f"no segment has {smallest} rows in both samples"
+        raise Unmeasurable(cause)
+    places, column = best
+    return Found(segment=grid.segment(places), column=cells[column].column.name)
+
+
+def rising(  # noqa: PLR0913 - two samples, and what each row of them has lost
+    reference: pa.Table,
+    current: pa.Table,
+    columns: Sequence[Column],
+    before: Floats,
+    after: Floats,
+    *,
+    smallest: int,
+) -> Segment:
+    """Find the segment, of one or two conditions, in which the mean loss rises most.
+
+    `before` and `after` are the losses of the rows. Most is by the difference over its
+    standard error, so that a few rows are no segment. Raises Unmeasurable when no
+    segment has `smallest` rows in both samples.
+    """
+    grid = _Grid.of(_cut(reference, current, columns), smallest)
+    places = grid.rising(before.astype(np.float32), after.astype(np.float32))
+    if places is None:
+        cause = f"no segment has {smallest} labelled rows in both samples"
+        raise Unmeasurable(cause)
+    return grid.segment(places)
+
+
+def halves(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Split rows at random, the same rows always in the same way."""
+    chance = np.random.Generator(np.random.PCG64(rows.num_rows))
+    order = chance.permutation(rows.num_rows)
+    middle = rows.num_rows // 2
+    first, second = (np.sort(part) for part in (order[:middle], order[middle:]))
+    return rows.take(arrow(first)), rows.take(arrow(second))
+
+
+def _cut(
+    reference: pa.Table, current: pa.Table, columns: Sequence[Column]
+) -> list["_Cells"]:
     levels = max(FEWEST_LEVELS, min(MOST_LEVELS, ROOM // max(1, len(columns))))
     cells = [
         found
@@ -83,14 +127,7 @@ def worst(
     if not cells:
         cause = "no column is in both samples with values that differ"
         raise Unmeasurable(cause)
-    grid = _Grid.of(cells, targets, smallest)
-    best = grid.best()
-    if best is None:
-        cause = f"no segment has {smallest} rows in both samples"
-        raise Unmeasurable(cause)
-    places, column = best
-    asked = [c for place in places if (c := grid.conditions[place]) is not None]
-    return Found(segment=Segment.where(*asked), column=cells[column].column.name)
+    return cells
 
 
 def _cells(
@@ -180,14 +217,11 @@ class _Grid:
     current: Matrix
     starts: Ints
     owner: Ints
-    compared: Bools
     conditions: tuple[Condition | None, ...]
     smallest: int
 
     @classmethod
-    def of(
-        cls, cells: Sequence[_Cells], targets: frozenset[str] | None, smallest: int
-    ) -> "_Grid":
+    def of(cls, cells: Sequence[_Cells], smallest: int) -> "_Grid":
         sizes = np.array([len(one.conditions) for one in cells])
         starts = np.cumsum(sizes) - sizes
         return cls(
@@ -195,9 +229,6 @@ class _Grid:
             current=_ones([one.current for one in cells], starts, sizes.sum()),
             starts=starts,
             owner=np.repeat(np.arange(len(cells)), sizes),
-            compared=np.array(
-                [targets is None or one.column.name in targets for one in cells]
-            ),
             conditions=tuple(c for one in cells for c in one.conditions),
             smallest=smallest,
         )
@@ -273,8 +304,37 @@ class _Grid:
             score = (np.cbrt(found / degrees) - mean) / np.sqrt(2 / (9 * degrees))
         # In a column with few values of its own in the segment, chance is too coarse.
         known_enough = np.minimum(n, m) >= self.smallest
-        usable = (degrees > 0) & known_enough & self.compared
-        return np.where(usable, score, -np.inf)
+        return np.where((degrees > 0) & known_enough, score, -np.inf)
+
+    def segment(self, places: Sequence[int]) -> Segment:
+        """Return the segment that some cells make."""
+        asked = [c for place in places if (c := self.conditions[place]) is not None]
+        return Segment.where(*asked)
+
+    def rising(self, before: Matrix, after: Matrix) -> tuple[int, ...] | None:
+        """Return the cells of the segment in which the mean loss rises most."""
+        sides = ((self.reference, before), (self.current, after))
+        rows, totals, squares = (
+            [ones.T @ (ones * losses[:, None] ** power) for ones, losses in sides]
+            for power in (0, 1, 2)
+        )
+        n, m = (side.astype(np.float64) for side in rows)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gap = totals[1] / m - totals[0] / n
+            mean = (totals[0] + totals[1]) / (n + m)
+            spread = (squares[0] + squares[1]) / (n + m) - mean**2
+            score = gap / np.sqrt(spread * (1 / n + 1 / m))
+        asked = np.array([c is not None for c in self.conditions])
+        usable = (np.minimum(n, m) >= self.smallest) & (spread > 0)
+        score = np.where(usable & asked & asked[:, None], score, -np.inf)
+        alone = score.diagonal()
+        pairs = np.where(np.tri(len(score), dtype=bool), -np.inf, score)
+        first, second = divmod(int(pairs.argmax()), len(score))
+        if max(alone.max(), pairs.max()) == -np.inf:
+            return None
+        if alone.max() >= pairs.max():
+            return (int(alone.argmax()),)
+        return first, second
 
 
 def _ones(places: Sequence[Ints], starts: Ints, cells: int) -> Matrix:

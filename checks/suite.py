@@ -90,8 +90,10 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
         check = get(name)
         check.validate(wish.options)
         there = {
-            Subject.SAMPLE: name in wishes.named
-            or (sample and _pairable(check, schema)),
+            Subject.SAMPLE: (
+                (name in wishes.named or (sample and _pairable(check, schema)))
+                and (not check.tasks or (outcomes and task in check.tasks))
+            ),
             Subject.PAIRS: pairs,
             Subject.OUTCOMES: outcomes and task in check.tasks,
         }

@@ -106,16 +106,20 @@ class Baseline:
 
     def known(self, features: tuple[Column, ...]) -> Known:
         """Return what checks on rows compare a window's rows with."""
-        rows = max(2.0, float(np.median(self.reference.block_rows or (2,))))
         return Known(
             features=features,
             rows=self.sample,
             dependence=self.dependence,
             clustering={
-                name: (effect - 1) / (rows - 1)
+                name: self.clustering(effect)
                 for name, effect in self.reference.design_effects.items()
             },
         )
+
+    def clustering(self, effect: float) -> float:
+        """Return how correlated rows of one stretch are that have a design effect."""
+        rows = max(2.0, float(np.median(self.reference.block_rows or (2,))))
+        return (effect - 1) / (rows - 1)
 
     @cached_property
     def content(self) -> bytes:

@@ -267,8 +267,9 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         **_sampled(watch, baseline, counted),
         **(_pairs(watch, window, feeds) if Subject.PAIRS in subjects else {}),
     )
-    if Subject.OUTCOMES in subjects:
-        evidence = with_outcomes(evidence, section, window, feeds, baseline, as_of)
+    if labelled := {entry.check.subject for entry in entries if entry.check.tasks}:
+        known = (evidence, section, window, feeds, baseline, as_of)
+        evidence = with_outcomes(*known, by_row=Subject.SAMPLE in labelled)
     ordered = {entry.column for entry in entries if entry.check.ordered}
     raw = _raw(window, feeds, reference, past, counted.profile).keeping_order(ordered)
     verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))

@@ -14,11 +14,14 @@ from checks.errors import ChecksError
 from checks.evidence import Evidence
 from checks.outcomes import Outcomes
 from checks.profile import Bins
+from checks.registry import Task
+from checks.sample import arrow
+from checks.samples import LOSS
 from monitor.baseline import Baseline, Performance, outcome_columns
 from monitor.config import Model
 from monitor.engines.base import Rows
 from monitor.errors import SourceError
-from monitor.labels import LabelJoin, join_outcomes
+from monitor.labels import LabelJoin, join_outcomes, label_of, losses
 from monitor.window import Window
 
 
@@ -43,8 +46,13 @@ def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on
     feeds: Feeds,
     baseline: Baseline,
     as_of: datetime,
+    *,
+    by_row: bool = False,
 ) -> Evidence:
-    """Put outcomes beside what is known of a window, or why there are none."""
+    """Put outcomes beside what is known of a window, or why there are none.
+
+    With `by_row`, the sampled rows of both sides are told what each of them cost.
+    """
     if baseline.outcomes is None:
         return _without(evidence, baseline.outcomes_cause)
     bins = baseline.reference.bins
@@ -52,7 +60,38 @@ def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on
         found = labelled(section, window, feeds, as_of, bins)
     except (SourceError, ChecksError, pa.ArrowException) as error:
         return _without(evidence, f"labels: {error}")
-    return evidence if found is None else judged_by(evidence, baseline, found)
+    if found is None:
+        return evidence
+    evidence = judged_by(evidence, baseline, found)
+    return _with_losses(evidence, section, baseline, found) if by_row else evidence
+
+
+def _with_losses(
+    evidence: Evidence, section: Model, baseline: Baseline, found: LabelJoin
+) -> Evidence:
+    """Put what each prediction cost beside the sampled rows of both sides."""
+    known, sample = evidence.known, evidence.sample
+    columns = outcome_columns(section.table)
+    if known is None or sample is None or columns.label not in known.rows.column_names:
+        return evidence
+    binary = section.task is Task.BINARY_CLASSIFICATION
+    classes = section.classes if binary else None
+    try:
+        before = losses(known.rows, known.rows[columns.label], columns, classes)
+        label = label_of(sample, found.labels, columns)
+        after = losses(sample, label, columns, classes)
+    except (SourceError, ChecksError, pa.ArrowException):
+        return evidence  # outcomes of all rows have told why
+    effect = baseline.outcome_effects.get("accuracy" if binary else "mae", 1.0)
+    return replace(
+        evidence,
+        known=replace(
+            known,
+            rows=known.rows.append_column(LOSS, arrow(before)),
+            clustering={**known.clustering, LOSS: baseline.clustering(effect)},
+        ),
+        sample=sample.append_column(LOSS, arrow(after)),
+    )
 
 
 def _without(evidence: Evidence, cause: str) -> Evidence:

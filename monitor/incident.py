@@ -14,8 +14,8 @@ NO_DATA = "no_data"
 SCHEMA_CHANGE = "schema_change"
 """The check whose failure says that drift figures mean nothing."""
 
-WORST_SEGMENT = "worst_segment"
-"""The check that finds its segment itself, another one from window to window."""
+SEARCHES = ("worst_segment", "worst_segment_error")
+"""The checks that find their segment themselves, another one from window to window."""
 
 
 class State(StrEnum):
@@ -66,7 +66,7 @@ class Key:
             family=verdict.family,
             check=verdict.check,
             column=verdict.column,
-            segment=None if verdict.check == WORST_SEGMENT else verdict.segment,
+            segment=None if verdict.check in SEARCHES else verdict.segment,
         )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from checks.bins import Ints
-from checks.classes import Bools, Classes
+from checks.bins import Floats, Ints
+from checks.classes import Bools, Classes, floats
 from checks.errors import ChecksError
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
 from checks.pairs import TOLERANCE, PairingCounts, Pairs, compare
@@ -136,12 +136,7 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
     names = (columns.prediction, columns.score, columns.predicted_at)
     table = pick(predictions, "predictions", columns.id, *names)
     rows = pa.array(_once(table, columns))
-    ours, theirs = numbered(
-        column(table, columns.id).take(rows), column(latest.table, columns.id)
-    )
-    where = np.full(int(max(ours.max(initial=-1), theirs.max(initial=-1))) + 2, -1)
-    where[theirs] = np.arange(len(theirs))
-    at = where[ours]  # no id is numbered -1: the last cell, which no label is in
+    ours, at = _found(column(table, columns.id).take(rows), latest, columns)
     label = column(latest.table, columns.label).take(pa.array(at, mask=at < 0))
     made = table.take(rows)
 
@@ -154,10 +149,54 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
         outcomes=_summarise(made, label, columns, task, classes),
         segments={name: summary(arrow(places)) for name, places in parts},
         labels=latest,
-        orphans=len(theirs) - int(np.count_nonzero(at >= 0)),
+        orphans=len(latest.table) - int(np.count_nonzero(at >= 0)),
         repeated=len(table) - len(rows),
         without_id=int(np.count_nonzero(ours < 0)),
     )
+
+
+def _found(
+    ids: pa.Array, latest: LatestLabels, columns: OutcomeColumns
+) -> tuple[Ints, Ints]:
+    """Number ids, -1 for none, and find the row of each one's label, -1 for none."""
+    ours, theirs = numbered(ids, column(latest.table, columns.id))
+    where = np.full(int(max(ours.max(initial=-1), theirs.max(initial=-1))) + 2, -1)
+    where[theirs] = np.arange(len(theirs))
+    return ours, where[ours]  # no id is numbered -1: the last cell, with no label in it
+
+
+def label_of(rows: pa.Table, latest: LatestLabels, columns: OutcomeColumns) -> pa.Array:
+    """Return the label of each row, null where none is known; raises SourceError."""
+    _, at = _found(column(pick(rows, "rows", columns.id), columns.id), latest, columns)
+    return column(latest.table, columns.label).take(pa.array(at, mask=at < 0))
+
+
+def losses(
+    rows: pa.Table, label: pa.Array, columns: OutcomeColumns, classes: Classes | None
+) -> Floats:
+    """Return what each prediction cost: 1 for a wrong class, or the absolute error.
+
+    `classes` are None for a regression. NaN where a label or a prediction is missing.
+    Raises SourceError, or ProfileError for what cannot be read.
+    """
+    names = [name for name in (columns.prediction, columns.score) if name is not None]
+    table = pick(rows, "rows", *names)
+    guess = column(table, names[0])
+    if classes is None:
+        return np.asarray(np.abs(floats(guess) - floats(label)))
+    truth = classes.read(label)
+    if columns.prediction is not None:
+        made = classes.read(guess)
+        known, positive = made.known, made.positive
+    else:
+        score = floats(guess)
+        known, positive = (score >= 0) & (score <= 1), score >= CUT
+    wrong = (positive != truth.positive).astype(np.float64)
+    return np.where(truth.known & known, wrong, np.nan)
+
+
+CUT = 0.5
+"""The score from which on a row without a prediction is of the positive class."""
 
 
 def read_outcomes(

@@ -6,7 +6,7 @@ from datetime import datetime, time
 
 from checks.statistic import Statistic
 from checks.verdict import Family, Verdict, is_series
-from monitor.incident import NO_DATA, WORST_SEGMENT, Incident, Key
+from monitor.incident import NO_DATA, SEARCHES, Incident, Key
 from monitor.window import rfc3339
 
 NAMES = {
@@ -118,7 +118,7 @@ _OF_THE_MODEL = (Family.PERFORMANCE, Family.ESTIMATE)
 def subject(key: Key) -> str:
     """Say what an incident is about: the column, or the table, and the segment."""
     about = key.column
-    if key.check == WORST_SEGMENT:
+    if key.check in SEARCHES:
         about = "worst segment"
     elif about is None:
         about = "the model" if key.family in _OF_THE_MODEL else "whole table"
@@ -151,8 +151,8 @@ def _change(verdict: Verdict, statistic: Statistic) -> str:
         return statistic.detail
     if verdict.check in SHARES:
         return _share(SHARES[verdict.check], statistic)
-    if verdict.check == WORST_SEGMENT:
-        return f"{statistic.detail}, jensen shannon {number(statistic.value)}"
+    if verdict.check in SEARCHES:
+        return _searched(statistic)
     if verdict.family in (Family.DRIFT, Family.SKEW):
         return _distribution(verdict, statistic)
     estimated = "estimated " if verdict.family is Family.ESTIMATE else ""
@@ -162,6 +162,14 @@ def _change(verdict: Verdict, statistic: Statistic) -> str:
     return f"{estimated}{name(verdict.check)} " + _from_to(
         number(statistic.at_reference), number(statistic.at_current), statistic
     )
+
+
+def _searched(statistic: Statistic) -> str:
+    """Say in which segment something was found, and how much of it."""
+    if statistic.at_reference is None or statistic.at_current is None:
+        return f"{statistic.detail}, jensen shannon {number(statistic.value)}"
+    before, after = number(statistic.at_reference), number(statistic.at_current)
+    return f"{statistic.detail}, from {before} to {after}"
 
 
 def _share(of_what: str, statistic: Statistic) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
 from checks.drift.jensen_shannon import jensen_shannon
@@ -12,7 +11,7 @@ from checks.registry import Subject, check
 from checks.sample import arrow
 from checks.samples import Known
 from checks.schema import Role, Schema
-from checks.search import worst
+from checks.search import halves, worst
 from checks.segment import Segment
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -62,7 +61,7 @@ def worst_segment(
     if smallest < 2 * FEWEST:
         msg = f"option 'smallest' is {smallest}, and at least {2 * FEWEST} are needed"
         raise OptionError(msg)
-    (was, before), (seen, unseen) = _halves(reference.rows), _halves(current)
+    (was, before), (seen, unseen) = halves(reference.rows), halves(current)
     found = worst(was, seen, reference.features, smallest=smallest // 2)
     column = next(c for c in reference.features if c.name == found.column)
     bins = Bins.fit(Schema.of([column]), before)
@@ -80,15 +79,6 @@ def worst_segment(
     return replace(
         measured, segment=name, detail=told, explained_by=((column.name, 1.0),)
     )
-
-
-def _halves(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Split rows at random, the same rows always in the same way."""
-    chance = np.random.Generator(np.random.PCG64(rows.num_rows))
-    order = chance.permutation(rows.num_rows)
-    middle = rows.num_rows // 2
-    first, second = (np.sort(part) for part in (order[:middle], order[middle:]))
-    return rows.take(arrow(first)), rows.take(arrow(second))
 
 
 def _inside(bins: Bins, rows: pa.Table, segment: Segment) -> Profile:

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector as Source
 
 from checks.verdict import Status
 from monitor.errors import StoreError
-from monitor.incident import WORST_SEGMENT
+from monitor.incident import SEARCHES
 from monitor.metrics.snapshot import Daemon, Snapshot, Standing
 from monitor.metrics.table import METRICS
 from monitor.metrics.worst import Measured, worst
@@ -158,7 +158,7 @@ def _statistics(page: Page, standings: Iterable[Standing]) -> None:
         for standing in standings
         for verdict in standing.verdicts
         if verdict.statistic is not None
-        and (verdict.segment is None or verdict.check == WORST_SEGMENT)
+        and (verdict.segment is None or verdict.check in SEARCHES)
     )
     for found in chosen:
         page.put("driftd_statistic", found.value, *found.labels)

@@ -63,14 +63,6 @@ def test_the_segment_that_moved_is_found_by_its_name(
     assert begins.count(" and ") == found.segment.name.count(" and ")
 
 
-def test_what_is_not_to_be_compared_only_divides() -> None:
-    now = rows(2_500, 1, "both")
-
-    found = worst(rows(2_500, 7), now, COLUMNS, targets=frozenset({"age"}), smallest=50)
-
-    assert "age" == found.column
-
-
 def test_the_order_of_columns_and_rows_makes_no_difference() -> None:
     known, now = rows(2_000, 7), rows(2_000, 1, "both")
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +293,26 @@ def test_a_re_evaluation_judges_each_segment_too(tmp_path: Path) -> None:
     assert {None, "plan = basic", "plan = plus", "plan = pro"} == {
         v.segment for v in found.verdicts
     }
+
+
+def test_the_segment_whose_labels_turn_round_is_searched_for(tmp_path: Path) -> None:
+    checks = {"worst_segment_error": {"smallest": 40}}
+    with small(tmp_path, daily={"checks": checks, "min_rows": 50}) as world:
+        table = rows(world.today)
+        inside = np.asarray(table["plan"].to_pylist()) == "basic"
+        wrong = np.asarray(table["churned"]) ^ inside
+        known = pa.array([world.today] * 400, pa.timestamp("us", "UTC"))
+        world.pass_day(churned=wrong.tolist(), known_at=known)
+        (found,) = verdicts(world)
+        (incident,) = world.app.store.open_incidents("churn")
+        late = [world.today + timedelta(days=9)] * 400
+        world.pass_day(known_at=pa.array(late, pa.timestamp("us", "UTC")))
+        (unlabelled,) = verdicts(world)
+
+    assert Status.FAIL is found.status
+    assert "plan = basic" in (found.segment or "")
+    assert incident.key.segment is None
+    assert (Status.UNKNOWN, "no labels have come yet") == (
+        unlabelled.status,
+        unlabelled.cause,
+    )

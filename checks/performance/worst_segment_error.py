@@ -85,10 +85,12 @@ def worst_segment_error(
 
 def _known(rows: pa.Table) -> pa.Table:
     """Return the rows whose loss is known; raises Unmeasurable when there are none."""
-    if LOSS not in rows.column_names:
-        cause = "no labels have come yet"
-        raise Unmeasurable(cause)
-    return rows.filter(pc.is_finite(rows.column(LOSS)))
+    if LOSS in rows.column_names:
+        found = rows.filter(pc.is_finite(rows.column(LOSS)))
+        if found.num_rows:
+            return found
+    cause = "no labels have come yet"
+    raise Unmeasurable(cause)
 
 
 def _losses(rows: pa.Table) -> Floats:

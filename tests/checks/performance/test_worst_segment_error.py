@@ -94,7 +94,7 @@ def test_what_cannot_be_searched_is_told() -> None:
 
     with pytest.raises(Unmeasurable, match="no labels"):
         worst_segment_error(known(table), unlabelled)
-    with pytest.raises(Unmeasurable):
+    with pytest.raises(Unmeasurable, match="no labels"):
         worst_segment_error(known(table), none_yet)
     with pytest.raises(OptionError, match="at least 20"):
         worst_segment_error(known(table), table, smallest=5)

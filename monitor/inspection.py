@@ -30,9 +30,10 @@ def _of_model(model: Model) -> Iterator[Problem]:
     table = model.table
     profiled = list(table.profiled)
     keys = _of_roles(model, Role.ID, Role.TIMESTAMP)
+    divide = _dividing(model)
     asked: list[tuple[_Where, Plugin, list[Column]]] = [
-        (("reference",), model.reference, profiled),
-        (("source",), model.source, [*profiled, *keys]),
+        (("reference",), model.reference, [*profiled, *divide]),
+        (("source",), model.source, [*profiled, *divide, *keys]),
     ]
     if model.labels is not None:
         told = _of_roles(model, Role.ID, Role.LABEL)
@@ -49,6 +50,13 @@ def _of_model(model: Model) -> Iterator[Problem]:
         yield from _columns(where, schema, columns)
         if where == ("reference",):
             yield from _unnamed(schema, model)
+
+
+def _dividing(model: Model) -> list[Column]:
+    """List the columns that are not watched, but divide rows into segments."""
+    where = model.segments.where.values() if model.segments is not None else ()
+    named = {column for asked in where for column in asked}
+    return [c for c in model.table if c.name in named and not c.role.profiled]
 
 
 def _of_roles(model: Model, *roles: Role) -> list[Column]:

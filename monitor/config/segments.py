@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from checks.schema import Column, Kind, Role, Schema
 from monitor.config.node import Node
@@ -145,6 +147,14 @@ class Segments(Node):
     ] = Field(default_factory=dict)
     min_rows: int = Field(default=100, ge=1)
     checks: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell editors of the short form, a list of columns, as well."""
+        names = {"type": "array", "items": {"type": "string"}}
+        return {"anyOf": [handler.resolve_ref_schema(handler(core)), names]}
 
     @model_validator(mode="before")
     @classmethod

@@ -14,10 +14,12 @@ import yaml
 from checks.verdict import Family, Status, Verdict
 from monitor import periods
 from monitor.baseline import Baseline
+from monitor.config import json_schema
 from monitor.errors import ConfigErrors
 from monitor.incident import Cause
+from monitor.inspection import troubles
 from monitor.opening import read_config
-from tests.monitor.world import START, Small, config, rows, small
+from tests.monitor.world import START, Small, config, log, rows, small, write
 
 BY_PLAN: dict[str, Any] = {"model": {"segments": {"columns": ["plan"], "min_rows": 30}}}
 """Of 400 rows a day 240 are basic, 120 plus and 40 pro."""
@@ -315,4 +317,27 @@ def test_the_segment_whose_labels_turn_round_is_searched_for(tmp_path: Path) -> 
     assert (Status.UNKNOWN, "no labels have come yet") == (
         unlabelled.status,
         unlabelled.cause,
+    )
+
+
+def test_a_column_that_only_divides_must_be_in_the_data_too(tmp_path: Path) -> None:
+    file = written(tmp_path, {"where": {"a": {"tier": "x"}}})
+    tree = yaml.safe_load(file.read_text())
+    tree["models"]["churn"]["columns"]["tier"] = {"role": "ignored"}
+    file.write_text(yaml.safe_dump(tree, sort_keys=False))
+    write(tmp_path / "reference-1.parquet", rows(START))
+    log(tmp_path, START, rows(START))
+
+    told = [str(problem.message) for problem in troubles(read_config(file, {}))]
+
+    assert "there is no column 'tier' in reference" in told
+    assert "there is no column 'tier' in source" in told
+
+
+def test_editors_are_told_of_both_forms() -> None:
+    forms = json_schema()["$defs"]["Segments"]["anyOf"]
+
+    assert ["object", "array"] == [form["type"] for form in forms]
+    assert {"columns", "top", "where", "min_rows", "checks"} == set(
+        forms[0]["properties"]
     )

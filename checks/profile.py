@@ -222,7 +222,7 @@ class Bins:
             if column.name not in table.column_names:
                 continue
             try:
-                columns[column.name] = fitted(column, table.column(column.name))
+                columns[column.name] = _fit(column, table.column(column.name))
             except Unmeasurable:
                 continue
         return cls(schema=schema, columns=columns)
@@ -309,7 +309,7 @@ class Bins:
         try:
             if bins is None:
                 # What could not be read when the bins were fitted says why, again.
-                fitted(column, array)
+                _fit(column, array)
                 return None
             if isinstance(bins, NumericBins):
                 return NumericProfile.of(column, bins, array)
@@ -381,8 +381,7 @@ def distinct(array: pa.ChunkedArray) -> Distinct | None:
         return None
 
 
-def fitted(column: Column, array: pa.ChunkedArray) -> ColumnBins:
-    """Fit the bins of one column; raises Unmeasurable where it cannot be read."""
+def _fit(column: Column, array: pa.ChunkedArray) -> ColumnBins:
     if column.kind.ordered:
         values, _ = numbers(array, column.kind)
         return NumericBins.fit(values[np.isfinite(values)])

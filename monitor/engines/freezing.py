@@ -20,7 +20,7 @@ from checks.bins import ColumnBins, Floats, LevelBins, NumericBins
 from checks.column import level_counts
 from checks.distinct import Distinct
 from checks.errors import Unmeasurable
-from checks.profile import Bins, distinct, fitted, together
+from checks.profile import Bins, distinct, together
 from checks.reference import Reference
 from checks.sample import arrow
 from checks.schema import Column, Role, Schema
@@ -39,6 +39,8 @@ BLOCK = 4
 """Columns that a thread looks at together; more of a wide reference."""
 BLOCKS = 64
 """Blocks of columns that a wide reference is cut into."""
+WIDE = 256
+"""Columns from which on a thread fits several at once."""
 HELD = 1 << 26
 """Bytes of counts that a thread holds before they are reduced."""
 CELLS = 1 << 14
@@ -85,7 +87,9 @@ class Freezing:
         causes: dict[str, str] = {}
         chosen = self._fitting_places()
         with ThreadPoolExecutor(self._threads) as pool:
-            blocks = [(b, chosen) for b in self._blocks([*self._watched], 1)]
+            # Values to be fitted on are many: one column a thread, more of a wide one.
+            size = max(1, len(self._watched) // WIDE)
+            blocks = [(b, chosen) for b in _cut([*self._watched], size)]
             for found in in_order(pool, self._threads, self._fit, blocks):
                 for name, bins in found.items():
                     if isinstance(bins, str):
@@ -163,8 +167,7 @@ class Freezing:
         wide = max(BLOCK, -(-len(names) // BLOCKS))
         even = -(-len(names) // (2 * self._threads))
         held = HELD // (CELLS * groups * self._rows.count)
-        size = max(1, min(wide, even, held))
-        return [names[i : i + size] for i in range(0, len(names), size)]
+        return _cut(names, max(1, min(wide, even, held)))
 
     # ── counting ─────────────────────────────────────────────────────────────────
 
@@ -187,13 +190,16 @@ class Freezing:
         return block
 
 
+def _cut(names: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [names[i : i + size] for i in range(0, len(names), size)]
+
+
 class _Fit:
     """The values of one column that its bins are fitted on."""
 
     def __init__(self, column: Column, *, few: bool) -> None:
         self._column = column
         self._few = few
-        self._pieces: list[pa.Array] = []
         self._levels: Counter[str] = Counter()
         self._values: list[Floats] = []
         self._ends: tuple[float, ...] = ()
@@ -211,11 +217,11 @@ class _Fit:
                     # "Approximate frequency counts over data streams", VLDB 2002).
                     kept = self._levels.most_common(FIT_LEVELS // 2)
                     self._levels = Counter(dict(kept))
-            elif some is None:
-                self._pieces.append(piece)
             else:
-                self._values.append(self._numbers(piece.take(some)))
-                self._reach(self._numbers(piece))
+                values = self._numbers(piece)
+                self._reach(values)
+                few = values if some is None else self._numbers(piece.take(some))
+                self._values.append(few)
         except Unmeasurable as unmeasurable:
             self._cause = unmeasurable.cause
 
@@ -227,9 +233,11 @@ class _Fit:
         try:
             if not self._column.kind.ordered:
                 return LevelBins.fit(self._levels)
-            if self._few:
-                return fitted(self._column, pa.chunked_array(self._pieces))
-            return NumericBins.fit(np.concatenate([*self._values, self._ends]))
+            ends = () if self._few else self._ends
+            values = np.concatenate([*self._values, ends])
+            self._values.clear()
+            values.sort()
+            return NumericBins.fit_sorted(values)
         except Unmeasurable as unmeasurable:
             return unmeasurable.cause
 

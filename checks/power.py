@@ -63,6 +63,7 @@ class Unit(StrEnum):
 UNITS = {
     "wasserstein": Unit.DEVIATIONS,
     "mean_shift": Unit.DEVIATIONS,
+    "prediction_drift": Unit.DEVIATIONS,
     "jensen_shannon": Unit.DISTANCE,
     "missing": Unit.SHARE,
     "out_of_range": Unit.SHARE,
@@ -142,7 +143,7 @@ def reach(entry: Entry, reference: Reference, rows: int, level: float) -> Reach 
     return Reach(
         check=entry.check.name,
         column=entry.column or "",
-        unit=UNITS[entry.check.name],
+        unit=_unit(entry, reference.column(entry.column or "")),
         rows=sight.rows,
         effective=sight.effective,
         shift=shift,
@@ -213,13 +214,20 @@ class _Sight:
     smallest: Callable[[], float]
 
 
+def _unit(entry: Entry, column: ColumnProfile | None) -> Unit:
+    """Return what a check's shift is counted in: levels have no deviations."""
+    unit = UNITS[entry.check.name]
+    levels = isinstance(column, LevelProfile) and unit is Unit.DEVIATIONS
+    return Unit.DISTANCE if levels else unit
+
+
 def _sight(
     entry: Entry, reference: Reference, rows: int, level: float
 ) -> _Sight | None:
     column = reference.column(entry.column or "")
     if entry.check.name not in UNITS or column is None or column.rows == 0:
         return None
-    kind = UNITS[entry.check.name]
+    kind = _unit(entry, column)
     missing = entry.check.name == "missing"
     if column.n == 0 and not missing:
         cause = "the reference has no values in this column"

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from checks import registry
 from checks.bins import Floats
 from checks.column import LevelProfile, NumericProfile
 from checks.correction import Correction
@@ -152,6 +153,19 @@ def test_a_larger_window_catches_a_smaller_shift() -> None:
     found = [shift_of(smallest("wasserstein", "normal", n)) for n in (50, 500, 5_000)]
 
     assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("column", "same"), [("normal", "wasserstein"), ("city", "jensen_shannon")]
+)
+def test_drift_of_predictions_is_seen_as_by_the_check_that_measures_it(
+    column: str, same: str
+) -> None:
+    planned = replace(entry(same, column), check=registry.get("prediction_drift"))
+
+    found = reach(planned, KNOWN, 1_000, LEVEL)
+
+    assert found == replace(smallest(same, column, 1_000), check="prediction_drift")
 
 
 def test_a_window_too_small_to_fire_says_how_many_rows_would_do() -> None:

@@ -8,15 +8,13 @@ from scipy import special
 from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.dealing import chance
-from checks.errors import OptionError, Unmeasurable
+from checks.errors import Unmeasurable
 from checks.interval import chi_square_tail
 from checks.rows import Values
 from checks.shares import MIN_EXPECTED
 
 GROUPS = 10
 """Groups of a numeric column: the deciles of the reference, as PSI has always had."""
-FEWEST = 2
-"""Groups below which nothing can move."""
 EXACT_ROWS = 100
 """Effective rows of the smaller side up to which every table of counts is looked at."""
 FEWEST_EXPECTED = 1.0
@@ -53,8 +51,7 @@ def grouped(
 
     Numeric: at most `groups` neighbouring stretches of near-equal reference counts,
     open ends included. Levels: one group for each of the `levels` commonest, one for
-    all other values. Returns the counts of both sides; raises OptionError for fewer
-    than two groups.
+    all other values. Returns the counts of both sides.
     """
     group = grouping(reference, groups, levels)
     return summed(reference, group), summed(current, group)
@@ -67,9 +64,6 @@ def grouping(
 
     A column of levels has one cell more than levels: that of all other values.
     """
-    if groups < FEWEST:
-        msg = f"option 'groups' is {groups}, and at least {FEWEST} are compared"
-        raise OptionError(msg)
     if isinstance(reference, NumericProfile):
         middle = np.cumsum(reference.counts) - reference.counts / 2
         group = np.minimum(

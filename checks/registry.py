@@ -11,9 +11,10 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from checks.errors import OptionError
+from checks.option import required
 from checks.schema import Kind, Role
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -110,31 +111,13 @@ class Check:
         return (inspect.getdoc(self.measure) or "").partition("\n")[0]
 
     def validate(self, options: Mapping[str, Any]) -> None:
-        """Raise OptionError unless every option is one of the check's, of its type."""
+        """Raise OptionError unless the check has every option, and it can be that."""
         for name, value in options.items():
             if name not in self.options:
                 has = ", ".join(sorted(self.options)) or "none"
                 msg = f"check {self.name!r} has no option {name!r}; it has: {has}"
                 raise OptionError(msg)
-            default = self.options[name].default
-            wanted = (int, float) if isinstance(default, float) else type(default)
-            if isinstance(value, bool) is not isinstance(default, bool) or (
-                not isinstance(value, wanted)
-            ):
-                kind = type(default).__name__
-                msg = f"option {name!r} of {self.name!r} is {value!r}, not a {kind}"
-                raise OptionError(msg)
-            choices = _choices(self.options[name])
-            if choices and value not in choices:
-                can = ", ".join(map(str, choices))
-                msg = f"option {name!r} of {self.name!r} is {value!r}, not one of {can}"
-                raise OptionError(msg)
-
-
-def _choices(option: inspect.Parameter) -> tuple[Any, ...]:
-    """List the values that an option of a Literal type can take; else none."""
-    kind = option.annotation
-    return get_args(kind) if get_origin(kind) is Literal else ()
+            required(name, self.name, self.options[name], value)
 
 
 _CHECKS: dict[str, Check] = {}

@@ -7,9 +7,11 @@ from what is made here is out of date, and CI says so.
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from inspect import Parameter
 from pathlib import Path
 
 from checks import registry
+from checks.option import choices_of, range_of
 from checks.registry import Check
 from checks.schema import Kind
 from checks.sequence import registry as sequence
@@ -52,11 +54,19 @@ def facts(check: Check) -> list[str]:
     if check.tasks:
         lines.append(f"- for {words(check.tasks)}")
     lines += [
-        f"- option `{name}`, {parameter.default!r} unless told"
+        f"- option `{name}`, {parameter.default!r} unless told{may_be(parameter)}"
         for name, parameter in check.options.items()
         if name != "threshold"
     ]
     return lines
+
+
+def may_be(option: Parameter) -> str:
+    """Say which values an option may have, where that is known."""
+    choices, limits = choices_of(option), range_of(option)
+    if choices:
+        return f": one of {', '.join(f'`{choice}`' for choice in choices)}"
+    return f": {limits}" if limits else ""
 
 
 def section(check: Check) -> str:

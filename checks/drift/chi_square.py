@@ -4,6 +4,7 @@ from checks.bins import Floats
 from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Divergence, Shares, divergence, rooted
+from checks.option import Groups
 from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -11,7 +12,7 @@ from checks.verdict import Family
 
 @check("chi_square", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.2)
 def chi_square(
-    reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
+    reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:
     """Measure the difference of two samples' counts as the effect size of their test.
 

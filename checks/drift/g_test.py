@@ -6,6 +6,7 @@ from functools import partial
 from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Shares, divergence, jensen_shannon, rooted
+from checks.option import Groups
 from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -16,7 +17,7 @@ EIGHTH = 1 / 8
 
 @check("g_test", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.2)
 def g_test(
-    reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
+    reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:
     """Measure the difference of two samples' counts by the likelihood ratio G.
 

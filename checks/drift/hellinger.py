@@ -6,6 +6,7 @@ from checks.bins import Floats
 from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Divergence, Shares, divergence, rooted
+from checks.option import Groups
 from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -13,7 +14,7 @@ from checks.verdict import Family
 
 @check("hellinger", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1)
 def hellinger(
-    reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
+    reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:
     """Measure how little two distributions overlap, from 0 (same) to 1 (disjoint).
 

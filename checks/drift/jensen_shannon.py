@@ -7,6 +7,7 @@ from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import NATS, Shares, Unit, divergence, rooted
 from checks.distance import jensen_shannon as rule
+from checks.option import Groups
 from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.statistic import Statistic
@@ -24,7 +25,7 @@ def jensen_shannon(
     reference: ColumnProfile,
     current: ColumnProfile,
     *,
-    groups: int = GROUPS,
+    groups: Groups = GROUPS,
     unit: Unit = "bits",
 ) -> Statistic:
     """Measure how far two distributions are apart, from 0 (same) to 1 (disjoint).

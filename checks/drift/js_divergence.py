@@ -6,6 +6,7 @@ from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import NATS, Shares, Unit, divergence
 from checks.distance import jensen_shannon as rule
+from checks.option import Groups
 from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -16,7 +17,7 @@ def js_divergence(
     reference: ColumnProfile,
     current: ColumnProfile,
     *,
-    groups: int = GROUPS,
+    groups: Groups = GROUPS,
     unit: Unit = "bits",
 ) -> Statistic:
     """Measure how much a row tells of which side it came from, in bits from 0 to 1.

@@ -6,6 +6,7 @@ from checks.bins import Floats
 from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Divergence, Shares, divergence
+from checks.option import Groups
 from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -13,7 +14,7 @@ from checks.verdict import Family
 
 @check("kullback_leibler", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1)
 def kullback_leibler(
-    reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
+    reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:
     """Measure what is lost by taking the reference for the window, in nats a row.
 

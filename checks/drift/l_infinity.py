@@ -6,6 +6,7 @@ from scipy import special
 from checks.bins import MAX_LEVELS
 from checks.column import ColumnProfile, LevelProfile
 from checks.compare import GROUPS, grouped, homogeneity, measurable, shares, smoothed
+from checks.option import Groups
 from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -16,7 +17,7 @@ MISSES = 0.05
 
 @check("l_infinity", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.05)
 def l_infinity(
-    reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
+    reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:
     """Measure by how much the share of any one group has changed at most, from 0 to 1.
 

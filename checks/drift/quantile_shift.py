@@ -7,8 +7,8 @@ import numpy as np
 from checks.column import ColumnProfile, NumericProfile
 from checks.compare import measurable
 from checks.ecdf import distributions, numeric, scale_of
-from checks.errors import OptionError
 from checks.interval import Z
+from checks.option import Part
 from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.shares import exceeds
@@ -30,7 +30,7 @@ def quantile_shift(
     reference: ColumnProfile,
     current: ColumnProfile,
     *,
-    share: float = MEDIAN,
+    share: Part = MEDIAN,
     direction: Direction = "both",
 ) -> Statistic:
     """Measure how far a quantile has moved, in standard deviations of the reference.
@@ -56,9 +56,6 @@ def quantile_shift(
     >>> quantile_shift(a, b, direction="down").value
     0.0
     """
-    if not 0.0 < share < 1.0:
-        msg = f"option 'share' of 'quantile_shift' is {share}, not between 0 and 1"
-        raise OptionError(msg)
     measurable(reference, current)
     reference, current = numeric(reference, current)
     std = scale_of(reference, current)

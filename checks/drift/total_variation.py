@@ -8,6 +8,7 @@ from checks.column import ColumnProfile
 from checks.compare import GROUPS
 from checks.distance import Shares
 from checks.interval import Z, folded_bias
+from checks.option import Groups
 from checks.registry import Facet, check
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -15,7 +16,7 @@ from checks.verdict import Family
 
 @check("total_variation", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1)
 def total_variation(
-    reference: ColumnProfile, current: ColumnProfile, *, groups: int = GROUPS
+    reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:
     """Measure the share of rows that has to change its group, from 0 to 1.
 

@@ -17,7 +17,7 @@ from checks.ecdf import (
     rounding,
     scale_of,
 )
-from checks.interval import Z, folded_bias, gamma_tail
+from checks.interval import Z, area_tail, folded_bias
 from checks.registry import Facet, check
 from checks.schema import Kind
 from checks.statistic import Statistic
@@ -43,8 +43,8 @@ def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     that the area is exact wherever the two functions do not cross inside a cell;
     `hidden` bounds the rest. The p-value is that of the area under the null, whose
     mean and variance follow from the Brownian bridge and whose tail is taken to be a
-    gamma distribution's; it looks at values clipped to the reference's range, so that
-    one outlier, however far, is not evidence by itself.
+    shifted gamma distribution's; it looks at values clipped to the reference's range,
+    so that one outlier, however far, is not evidence by itself.
 
     Blind to nothing in one column, but a movement of rare values may be too small to
     matter in the average (use `out_of_range` or `kolmogorov_smirnov`).
@@ -212,7 +212,7 @@ class Chance:
 
     def p_value(self, inner: float) -> float:
         """Return how often chance alone makes so large an area inside the edges."""
-        return min(1.0, gamma_tail(inner, self.mean, self.variance))
+        return min(1.0, area_tail(inner, self.mean, self.variance))
 
 
 def _added(parts: Floats, cuts: Ints) -> Floats:

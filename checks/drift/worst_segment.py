@@ -1,11 +1,13 @@
 """The segment of the rows in which a column has drifted most."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import pyarrow as pa
 
 from checks.drift.jensen_shannon import jensen_shannon
-from checks.errors import OptionError, Unmeasurable
+from checks.errors import Unmeasurable
+from checks.option import Range
 from checks.profile import Bins, Profile
 from checks.registry import Subject, check
 from checks.sample import arrow
@@ -18,6 +20,8 @@ from checks.verdict import Family
 
 FEWEST = 10
 """Rows of a segment below which its columns are not compared."""
+Smallest = Annotated[int, Range(least=2 * FEWEST)]
+"""Rows of a segment: half of them are searched, the other half measured."""
 
 
 @check(
@@ -28,7 +32,7 @@ FEWEST = 10
     roles=(Role.FEATURE, Role.SEGMENT),
 )
 def worst_segment(
-    reference: Known, current: pa.Table, *, smallest: int = 100
+    reference: Known, current: pa.Table, *, smallest: Smallest = 100
 ) -> Statistic:
     """Find the segment in which a column has drifted most, and measure that drift.
 
@@ -58,9 +62,6 @@ def worst_segment(
     >>> found.segment, found.detail, found.p_value < 1e-6
     ('region = EU', 'x has changed most where region = EU', True)
     """
-    if smallest < 2 * FEWEST:
-        msg = f"option 'smallest' is {smallest}, and at least {2 * FEWEST} are needed"
-        raise OptionError(msg)
     (was, before), (seen, unseen) = halves(reference.rows), halves(current)
     found = worst(was, seen, reference.features, smallest=smallest // 2)
     column = next(c for c in reference.features if c.name == found.column)

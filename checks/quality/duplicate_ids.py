@@ -8,6 +8,7 @@ from scipy import special
 from checks.distinct import Distinct
 from checks.errors import Unmeasurable
 from checks.interval import Z, normal_tail, wilson
+from checks.option import Part
 from checks.profile import Profile
 from checks.reference import Reference, Repeats
 from checks.registry import Subject, check
@@ -26,7 +27,7 @@ from checks.verdict import Family
     needs=(Role.ID,),
 )
 def duplicate_ids(
-    reference: Reference, current: Profile, *, tolerated: float = 0.001
+    reference: Reference, current: Profile, *, tolerated: Part = 0.001
 ) -> Statistic:
     """Measure by how much the share of rows whose id came before has grown.
 

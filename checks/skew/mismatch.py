@@ -4,6 +4,7 @@ from scipy import special
 
 from checks.errors import Unmeasurable
 from checks.interval import wilson
+from checks.option import Part
 from checks.pairs import Pairs
 from checks.registry import Subject, check
 from checks.statistic import Statistic
@@ -17,7 +18,7 @@ from checks.verdict import Family
     threshold=0.01,
     default=True,
 )
-def mismatch(pairs: Pairs, *, tolerated: float = 0.001) -> Statistic:
+def mismatch(pairs: Pairs, *, tolerated: Part = 0.001) -> Statistic:
     """Measure on which share of the joined rows served and recomputed values differ.
 
     A value that only one side has is a difference, one that neither has is none. The

@@ -1,5 +1,6 @@
 """The suite: planned from the schema, measured apart, judged as one family."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -113,6 +114,16 @@ def test_a_check_can_be_taken_out() -> None:
         ({"kolmogorov": Wish()}, "there is no check 'kolmogorov'; there are: "),
         ({"psi": Wish(options={"bins": 3})}, "no option 'bins'; it has: groups"),
         ({"psi": Wish(options={"groups": "ten"})}, "'groups' of 'psi' is 'ten', not"),
+        ({"psi": Wish(options={"groups": 1})}, "'psi' is 1, not at least 2"),
+        (
+            {"quantile_shift": Wish(options={"share": 1.0})},
+            "'quantile_shift' is 1.0, not above 0 and below 1",
+        ),
+        ({"quantile_shift": Wish(options={"share": math.nan})}, "is nan, not above"),
+        (
+            {"jensen_shannon": Wish(options={"unit": "bytes"})},
+            "is 'bytes', not one of bits, nats",
+        ),
     ],
 )
 def test_a_wish_that_nothing_fulfils_is_refused_with_what_there_is(

@@ -9,6 +9,7 @@ from checks import registry
 from checks.column import ColumnProfile
 from checks.errors import OptionError, Unmeasurable
 from checks.example import column, gathered, levels
+from checks.option import range_of
 from checks.registry import Check, Subject
 from checks.rows import Values
 from checks.schema import Kind
@@ -146,10 +147,18 @@ def test_it_refuses_a_choice_that_is_none_of_its_own(check: Check) -> None:
                 check.validate({name: "sideways"})
 
 
-def test_it_compares_at_least_two_groups(check: Check) -> None:
-    if "groups" in check.options:
-        with pytest.raises(OptionError, match="'groups' is 1, and at least 2"):
-            check.measure(*draw(check, 0.0), groups=1)
+def test_it_refuses_a_number_out_of_its_range(check: Check) -> None:
+    for name, option in check.options.items():
+        limits = range_of(option)
+        assert (limits is None) == (not is_number(option.default)), name
+        if limits is not None:
+            check.validate({name: option.default})
+            with pytest.raises(OptionError, match=f"{name!r}.* is -1.*, not {limits}"):
+                check.validate({name: type(option.default)(-1)})
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def test_its_docstring_tells_what_it_is_blind_to_and_shows_it(check: Check) -> None:

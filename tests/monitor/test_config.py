@@ -166,6 +166,16 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         ),
         (
             "actions: [team]",
+            "checks: {psi: {groups: 1}}",
+            "checks.psi.groups: option 'groups' of 'psi' is 1, not at least 2",
+        ),
+        (
+            "actions: [team]",
+            "checks: {quantile_shift: {share: 2.0}}",
+            "is 2.0, not above 0 and below 1",
+        ),
+        (
+            "actions: [team]",
             "checks: {psi: {threshold: high}}",
             "checks.psi.threshold: 'high' is not a number",
         ),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from checks.bins import Floats
 from checks.drift.mean_shift import mean_shift
 from checks.drift.quantile_shift import quantile_shift
-from checks.errors import OptionError, Unmeasurable
+from checks.errors import Unmeasurable
 from checks.example import column
 from checks.shift import variances
 from checks.statistic import Statistic
@@ -108,11 +108,6 @@ def test_a_constant_reference_gives_no_scale(check: Callable[..., Statistic]) ->
 
     with pytest.raises(Unmeasurable, match="the reference is constant"):
         check(constant, constant)
-
-
-def test_a_quantile_lies_between_nothing_and_everything() -> None:
-    with pytest.raises(OptionError, match="'share' of 'quantile_shift' is 1"):
-        quantile_shift(column(range(9)), column(range(9)), share=1.0)
 
 
 @pytest.mark.parametrize(

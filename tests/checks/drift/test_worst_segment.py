@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
+from checks import registry
 from checks.correction import Correction
 from checks.drift.worst_segment import worst_segment
 from checks.errors import OptionError, Unmeasurable
@@ -109,7 +110,7 @@ def test_rows_that_vary_together_are_less_certain() -> None:
 @pytest.mark.parametrize("smallest", [0, 19])
 def test_a_segment_of_hardly_any_rows_is_refused(smallest: int) -> None:
     with pytest.raises(OptionError, match="at least 20"):
-        worst_segment(known(rows(500, 1)), rows(500, 2), smallest=smallest)
+        registry.get("worst_segment").validate({"smallest": smallest})
 
 
 @pytest.mark.parametrize("n", [0, 1, 60])

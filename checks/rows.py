@@ -22,7 +22,7 @@ from checks.column import (
     finite,
     level_counts,
 )
-from checks.schema import Column
+from checks.schema import Column, Kind
 from checks.values import numbers
 
 
@@ -34,7 +34,8 @@ class Values:
     the counts of a categorical or boolean one. `rows` counts all rows, of which
     `missing` have no (finite) value; `nans` of these are NaN and `infinities` infinite.
     `design_effect` is that of the reference. `arrays` holds the rows in their order,
-    where a check is to see that; else nothing.
+    where a check is to see that, and `times` their times in microseconds since 1970
+    (NaN where one has none), where they carry any; else nothing.
     """
 
     column: Column
@@ -45,6 +46,7 @@ class Values:
     nans: int = 0
     infinities: int = 0
     arrays: tuple[pa.ChunkedArray, ...] = ()
+    times: Floats | None = None
     design_effect: float = 1.0
 
     @classmethod
@@ -84,9 +86,9 @@ class Values:
             infinities=infinities,
         )
 
-    def in_order(self, *arrays: pa.ChunkedArray) -> Self:
+    def in_order(self, *arrays: pa.ChunkedArray, times: Floats | None = None) -> Self:
         """Return the values with the arrays that they were gathered from."""
-        return replace(self, arrays=arrays)
+        return replace(self, arrays=arrays, times=times)
 
     @property
     def n(self) -> int:
@@ -125,3 +127,19 @@ class Values:
             and np.array_equal(mine.counts, profile.counts)
             and np.array_equal(mine.sums, profile.sums)
         )
+
+
+def in_rows(kind: Kind, *arrays: pa.ChunkedArray) -> Floats:
+    """Return numbers or times row by row, NaN where there is none.
+
+    Raises Unmeasurable when they cannot be read as this kind.
+
+    >>> in_rows(Kind.NUMERIC, pa.chunked_array([[3, None, 1]])).tolist()
+    [3.0, nan, 1.0]
+    """
+    found = [np.empty(0)]
+    for array in arrays:
+        rows = np.full(len(array), np.nan)
+        rows[np.asarray(array.is_valid())] = numbers(array, kind)[0]
+        found.append(rows)
+    return np.concatenate(found)

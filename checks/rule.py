@@ -86,7 +86,7 @@ def ruled(
     said += (
         ", and no threshold is set"
         if limit is None
-        else f", alarms at {figure.alarm} {limit:g}"
+        else f", alarms at {figure.alarm} {limit:.4g}"
     )
     return Statistic(
         value=value,

@@ -10,10 +10,11 @@ from collections.abc import Container, Iterator, Sequence
 
 import pyarrow as pa
 
+from checks.bins import Floats
 from checks.errors import Unmeasurable
 from checks.profile import Profile
-from checks.rows import Values
-from checks.schema import Column, Schema
+from checks.rows import Values, in_rows
+from checks.schema import Column, Role, Schema
 from monitor.engines.base import Fragmented, Fragments, Rows
 from monitor.errors import SourceError
 from monitor.window import Window
@@ -44,16 +45,26 @@ class Side:
         self._lock = threading.Lock()
         self._stretches: list[tuple[Window | None, Fragments | None]] | None = None
 
-    def values(self, column: Column, *, ordered: bool = False) -> Values:
-        """Read the values of one column; raises Unmeasurable where they cannot be.
+    def ordered(self, column: Column, time: Column | None) -> Values:
+        """Read the values of one column and keep their rows as they came, timed."""
+        values = self.values(column)
+        pieces = list(self._pieces(column))
+        return values.in_order(*pieces, times=self._times(time, values.rows))
 
-        Those that are to be `ordered` keep their rows in the order that they came in.
-        """
+    def _times(self, time: Column | None, rows: int) -> Floats | None:
+        """Return when each row was; None where the rows do not tell."""
+        if time is None:
+            return None
         try:
-            pieces = list(self._pieces(column)) if ordered else self._pieces(column)
-            values = Values.of(column, *pieces)
-            if ordered:
-                values = values.in_order(*pieces)
+            found = in_rows(time.kind, *self._pieces(time))
+        except Unmeasurable:
+            return None
+        return found if len(found) == rows else None
+
+    def values(self, column: Column) -> Values:
+        """Read the values of one column; raises Unmeasurable where they cannot be."""
+        try:
+            values = Values.of(column, *self._pieces(column))
         except (SourceError, pa.ArrowException) as error:
             raise Unmeasurable(str(error)) from error
         profile = self._counted.columns.get(column.name)
@@ -117,5 +128,9 @@ class RawRows:
         if column is None or self._reference is None:
             cause = "the rows of the reference are not at hand"
             raise Unmeasurable(cause)
-        known = self._reference.values(column, ordered=name in self._ordered)
+        if name in self._ordered:
+            time = self._schema.first(Role.TIMESTAMP)
+            known = self._reference.ordered(column, self._schema.get(time or ""))
+        else:
+            known = self._reference.values(column)
         return known, self._current.values(column)

@@ -13,11 +13,11 @@ from checks.errors import OptionError, Unmeasurable
 from checks.interval import chi_square_tail
 from checks.overlay import Overlay
 from checks.registry import Subject, check
-from checks.rows import Values
+from checks.rows import Values, in_rows
 from checks.rule import Alarm, Figure, both, jensen_shannon, ruled
 from checks.schema import Kind
 from checks.statistic import Statistic
-from checks.values import numbers, texts
+from checks.values import texts
 from checks.verdict import Family
 
 PEER = "nannyml 0.13"
@@ -41,6 +41,7 @@ Method = Literal[
     "l_infinity",
     "chi2",
 ]
+Period = Literal["none", "h", "D", "W", "M", "Q", "Y"]
 Coded = npt.NDArray[Any]
 """Rows in their order: numbers, or places in a list of levels; none of them missing."""
 
@@ -54,22 +55,24 @@ Coded = npt.NDArray[Any]
     peer=PRESET,
     ordered=True,
 )
-def nannyml_drift(
+def nannyml_drift(  # noqa: PLR0913 - NannyML's options, one each
     reference: Values,
     current: Values,
     *,
     method: Method = "jensen_shannon",
     chunk_size: int = 0,
+    chunk_period: Period = "none",
     threshold: float | None = None,
 ) -> Statistic:
     """Compare a column as NannyML 0.13's `UnivariateDriftCalculator` does.
 
     The window is one chunk. By default the Jensen-Shannon distance, base 2: numbers in
     bins by Doane's rule on the reference, what lies outside in one more; values that
-    the reference lacks in one more. The reference is cut, in the order of its rows,
-    into ten chunks, or into chunks of `chunk_size` rows; each is compared with the
-    whole, and the threshold lies 3 standard deviations above their mean, unless a
-    `threshold` says where. `chi2` alarms at p < 0.05, whatever the threshold.
+    the reference lacks in one more. The reference is cut, in the order of time where
+    its rows carry one, else as they are stored, into ten chunks, into chunks of
+    `chunk_size` rows, or by `chunk_period` (h, D, W, M, Q, Y; UTC); each is compared
+    with the whole, and the threshold lies 3 standard deviations above their mean,
+    unless a `threshold` says where. `chi2` alarms at p < 0.05, whatever the threshold.
 
     Blind to missing values. Its defects are kept: a window smaller than a chunk of the
     reference alarms by its size alone, nearly always at a tenth of it (set `chunk_size`
@@ -104,10 +107,12 @@ def nannyml_drift(
     measure = fit(sides.reference)
     note = ""
     if threshold is None:
-        threshold = _learnt(
-            measure, sides, chunk_size, limited=method == "kolmogorov_smirnov"
-        )
-        note = f"learnt from chunks of {_size(sides.rows, chunk_size):,} reference rows"
+        chunks = [c for c in sides.chunks(chunk_size, chunk_period) if len(c)]
+        found = [measure(chunk) for chunk in chunks]
+        threshold = float(np.mean(found) + DEVIATIONS * np.std(found))
+        if method == "kolmogorov_smirnov":
+            threshold = min(threshold, 1.0)
+        note = f"learnt from {len(chunks):,} chunks of the reference"
     figure = Figure(
         name=method,
         value=measure(sides.current),
@@ -115,23 +120,6 @@ def nannyml_drift(
         default=None,
     )
     return ruled(figure, threshold, peer=PEER, rows=rows, note=note)
-
-
-def _size(rows: int, chunk_size: int) -> int:
-    return chunk_size if chunk_size > 0 else rows // CHUNKS
-
-
-def _learnt(
-    measure: Callable[[Coded], float],
-    sides: "_Sides",
-    chunk_size: int,
-    *,
-    limited: bool,
-) -> float:
-    """Return the threshold that the reference's chunks set, at most 1 if limited."""
-    found = [measure(chunk) for chunk in sides.chunks(chunk_size) if len(chunk)]
-    threshold = float(np.mean(found) + DEVIATIONS * np.std(found))
-    return min(threshold, 1.0) if limited else threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,20 +130,50 @@ class _Sides:
     current: Coded
     places: Ints
     rows: int
+    times: Floats | None
 
-    def chunks(self, size: int) -> Iterator[Coded]:
-        """Cut the reference into chunks of rows, what is left over as the last one."""
+    def chunks(self, size: int, period: str) -> Iterator[Coded]:
+        """Cut the reference into chunks, what is left over as the last one."""
         if not len(self.places):
             cause = "the order of the reference's rows is not known"
             raise Unmeasurable(cause)
-        size = _size(self.rows, size)
+        if period != "none":
+            yield from self._periods(period)
+            return
+        size = size if size > 0 else self.rows // CHUNKS
         if size < 1:
-            cause = (
-                f"a reference of {self.rows} rows cannot be cut into {CHUNKS} chunks"
-            )
+            cause = f"{self.rows} reference rows cannot be cut into {CHUNKS} chunks"
             raise Unmeasurable(cause)
-        starts = np.searchsorted(self.places, np.arange(0, self.rows, size))
-        yield from np.split(self.reference, starts[1:])
+        place, rows = self.places, self.reference
+        if self.times is not None:
+            rank = np.empty(self.rows, np.int64)
+            rank[np.argsort(self.times, kind="stable")] = np.arange(self.rows)
+            order = np.argsort(rank[place])
+            place, rows = rank[place][order], rows[order]
+        starts = np.searchsorted(place, np.arange(0, self.rows, size))
+        yield from np.split(rows, starts[1:])
+
+    def _periods(self, period: str) -> Iterator[Coded]:
+        """Cut the reference into calendar periods."""
+        if self.times is None:
+            cause = "the reference's rows carry no time to cut them into periods by"
+            raise Unmeasurable(cause)
+        times = self.times[self.places]
+        timed = np.isfinite(times)
+        label = _period(times[timed].astype(np.int64), period)
+        rows = self.reference[timed]
+        for one in np.unique(label):
+            yield rows[label == one]
+
+
+def _period(times: Ints, period: str) -> Ints:
+    """Number the calendar periods of times, in microseconds since 1970, UTC."""
+    moments = times.astype("datetime64[us]")
+    if period == "W":  # from Monday to Sunday; 1970 began on a Thursday
+        return (moments.astype("datetime64[D]").astype(np.int64) + 3) // 7
+    if period == "Q":
+        return moments.astype("datetime64[M]").astype(np.int64) // 3
+    return moments.astype(f"datetime64[{period}]").astype(np.int64)
 
 
 def _levels(reference: Values, current: Values) -> _Sides:
@@ -181,23 +199,19 @@ def _levels(reference: Values, current: Values) -> _Sides:
         current=np.asarray(now, np.int64),
         places=np.asarray(at, np.int64),
         rows=row,
+        times=reference.times,
     )
 
 
 def _numbers(reference: Values, current: Values) -> _Sides:
-    found, at, row = [np.empty(0)], [np.empty(0, np.int64)], 0
-    for array in reference.arrays:
-        values, _ = numbers(array, reference.column.kind)
-        there = np.flatnonzero(np.asarray(array.is_valid()))
-        held = np.isfinite(values)
-        found.append(values[held])
-        at.append(row + there[held])
-        row += len(array)
+    rows = in_rows(reference.column.kind, *reference.arrays)
+    places = np.flatnonzero(np.isfinite(rows))
     return _Sides(
-        reference=np.concatenate(found) if row else reference.numbers,
+        reference=rows[places] if reference.arrays else reference.numbers,
         current=current.numbers,
-        places=np.concatenate(at),
-        rows=row,
+        places=places,
+        rows=len(rows),
+        times=reference.times,
     )
 
 

@@ -91,19 +91,18 @@ def test_the_figure_is_that_of_the_rows_and_opens_an_incident(tmp_path: Path) ->
     }
 
 
+@pytest.mark.parametrize(("options", "chunks"), [({}, 10), ({"chunk_period": "D"}, 30)])
 def test_nannyml_learns_its_threshold_from_the_references_rows_in_order(
-    tmp_path: Path,
+    tmp_path: Path, options: dict[str, str], chunks: int
 ) -> None:
-    with small(tmp_path, daily={"preset": "nannyml-0.13"}) as world:
+    daily = {"preset": "nannyml-0.13", "checks": {"nannyml_drift": options}}
+    with small(tmp_path, daily=daily) as world:
         found = verdicts(world.pass_day())
-        reference = amounts(tmp_path / "reference-1.parquet")
 
-    assert (
-        f"chunks of {len(reference) // 10:,}"
-        in (
-            found["nannyml_drift", "amount"].statistic or found  # type: ignore[union-attr]
-        ).detail
-    )
+    for name in ("amount", "plan", "score"):
+        statistic = found["nannyml_drift", name].statistic
+        assert statistic is not None
+        assert f"learnt from {chunks} chunks" in statistic.detail
 
 
 def test_a_preset_stands_beside_our_own_checks_where_these_are_written(

@@ -12,21 +12,28 @@ from typing import Any
 def method(case: dict[str, Any]) -> dict[str, Any]:
     """Fit a method on a reference; tell what it says of one chunk."""
     import pandas as pd  # noqa: PLC0415 - NannyML's own, not ours
-    from nannyml.chunk import DefaultChunker, SizeBasedChunker  # noqa: PLC0415 - as above
+    from nannyml import chunk  # noqa: PLC0415 - as above
     from nannyml.drift.univariate import calculator, methods  # noqa: PLC0415 - as above
 
-    size = case["chunk_size"]
+    size, period = case["chunk_size"], case.get("chunk_period")
+    if period:
+        chunker = chunk.PeriodBasedChunker(offset=period, timestamp_column_name="t")
+    elif size:
+        chunker = chunk.SizeBasedChunker(chunk_size=size)
+    else:
+        chunker = chunk.DefaultChunker()
+    times = pd.to_datetime(pd.Series(case["times"], name="t")) if period else None
     numeric = case["kind"] == "numeric"
     kind = "continuous" if numeric else "categorical"
     fitted = methods.MethodFactory.create(
         key=case["method"],
         feature_type=methods.FeatureType(kind),
-        chunker=SizeBasedChunker(chunk_size=size) if size else DefaultChunker(),
+        chunker=chunker,
         threshold=calculator.DEFAULT_THRESHOLDS[case["method"]],
         **({"computation_params": {}} if numeric else {}),
     )
     dtype = "float64" if numeric else "object"
-    fitted.fit(pd.Series(case["reference"], dtype=dtype, name="x"))
+    fitted.fit(pd.Series(case["reference"], dtype=dtype, name="x"), timestamps=times)
     value = fitted.calculate(pd.Series(case["chunk"], dtype=dtype, name="x"))
     return {
         "value": float(value),

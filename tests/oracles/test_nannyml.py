@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from checks.errors import Unmeasurable
 from checks.example import gathered
 from checks.peers.nannyml import nannyml_drift
 from checks.rows import Values
@@ -170,3 +171,60 @@ def test_the_calculator_says_the_same_of_every_chunk_of_a_table() -> None:
         for i, theirs in enumerate(told[name]):
             rows = tables[1][name][100 * i : 100 * (i + 1)]
             agree(nannyml_drift(before, gathered(rows, kind), chunk_size=100), theirs)
+
+
+@pytest.mark.parametrize("period", ["h", "D", "W", "M", "Q", "Y"])
+def test_a_reference_is_cut_into_the_same_calendar_periods(period: Any) -> None:
+    if not PYTHON.is_file():
+        pytest.skip(f"there is no NannyML in {PYTHON.parents[1].name}: make nannyml")
+    rng = np.random.default_rng(14)
+    span = {"h": 0.4, "D": 9, "W": 60, "M": 200, "Q": 700, "Y": 1_500}[period]
+    start = np.datetime64("2024-12-27T21:30", "us")
+    moved = (rng.random(900) * span * 86_400e6).astype("timedelta64[us]")
+    times = (start + moved).astype("datetime64[us]")
+    rows = (
+        rng.normal(size=900) + moved.astype(float) / moved.astype(float).max()
+    ).tolist()
+    chunk = rng.normal(size=80).tolist()
+
+    (told,) = ask(
+        [
+            {
+                "kind": "numeric",
+                "method": "jensen_shannon",
+                "chunk_size": 0,
+                "chunk_period": period,
+                "reference": rows,
+                "times": [str(time) for time in times],
+                "chunk": chunk,
+            }
+        ]
+    )
+
+    before = gathered(rows).in_order(
+        pa.chunked_array([rows]), times=times.astype(np.int64).astype(float)
+    )
+    agree(nannyml_drift(before, gathered(chunk), chunk_period=period), told)
+
+
+def test_rows_that_carry_a_time_are_cut_in_its_order() -> None:
+    rng = np.random.default_rng(15)
+    rows = np.sort(rng.normal(size=1_000))
+    mixed = rng.permutation(1_000)
+    window = gathered(rng.normal(size=90))
+
+    in_time = side(rows.tolist(), Kind.NUMERIC)
+    timed = gathered(rows[mixed]).in_order(
+        pa.chunked_array([rows[mixed]]), times=mixed.astype(float)
+    )
+    untimed = side(rows[mixed].tolist(), Kind.NUMERIC)
+
+    assert nannyml_drift(in_time, window) == nannyml_drift(timed, window)
+    assert nannyml_drift(in_time, window) != nannyml_drift(untimed, window)
+
+
+def test_periods_take_times() -> None:
+    before = side([1.0, 2.0, 3.0] * 20, Kind.NUMERIC)
+
+    with pytest.raises(Unmeasurable, match="carry no time"):
+        nannyml_drift(before, gathered([1.0]), chunk_period="D")

@@ -13,7 +13,7 @@ from checks.bins import MAX_EDGES, MAX_LEVELS
 from checks.column import LevelProfile, NumericProfile
 from checks.errors import ProfileError
 from checks.profile import Bins, Profile, merge_all
-from checks.schema import Column, Kind, Schema
+from checks.schema import Column, Kind, Role, Schema
 
 SCHEMA = Schema.of(
     [
@@ -22,6 +22,8 @@ SCHEMA = Schema.of(
         Column(name="colour", kind=Kind.CATEGORICAL),
         Column(name="paid", kind=Kind.BOOLEAN),
         Column(name="due", kind=Kind.DATETIME),
+        Column(name="key", kind=Kind.CATEGORICAL, role=Role.ID),
+        Column(name="at", kind=Kind.DATETIME, role=Role.TIMESTAMP),
     ]
 )
 
@@ -38,6 +40,8 @@ def rows(seed: int, n: int) -> pa.Table:
             "colour": rng.choice(["red", "green", f"shade {seed}"], n),
             "paid": rng.random(n) < 0.3,
             "due": pa.array(rng.integers(0, 10**15, n), pa.timestamp("us", "UTC")),
+            "key": pa.array(rng.integers(0, n, n), mask=rng.random(n) < 0.1),
+            "at": pa.array(rng.integers(0, 10**15, n), pa.timestamp("us", "UTC")),
         }
     )
 

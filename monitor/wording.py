@@ -10,6 +10,7 @@ from monitor.incident import NO_DATA, SEARCHES, Incident, Key
 from monitor.window import rfc3339
 
 NAMES = {
+    "cardinality": "number of different values",
     "f1": "F1",
     "mae": "MAE",
     "psi": "population stability index",

@@ -22,7 +22,8 @@ def kullback_leibler(
     the reference's p, over groups that the reference alone decides, with half a row
     added to each. It has no upper end, and what is new weighs far more than what is
     gone. The PSI is this one and its reverse together, so that the default threshold
-    is half of the PSI's 0.2.
+    is half of the PSI's 0.2. Its interval is that of the divergence with the half rows
+    for samples of this size, as that of `psi` is.
 
     Blind to the order of numeric values (use `wasserstein`), and nearly so to
     categories that vanish (use `jensen_shannon`, which is the same both ways).

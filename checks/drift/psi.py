@@ -23,6 +23,10 @@ def psi(
     0.1 as moderate and 0.2 as major; below some hundred rows a clean window exceeds
     that by chance, which `low` and the p-value take into account.
 
+    Where a group is empty on a side, the plain index of all the rows there could ever
+    be has no upper bound: `high` is one of the index with the half rows, for windows
+    of this size. `low` bounds both.
+
     Blind to movement inside a decile (use `kolmogorov_smirnov`) and to how far mass
     has moved (use `wasserstein`).
 

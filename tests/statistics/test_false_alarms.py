@@ -181,3 +181,61 @@ def test_the_intervals_cover_a_true_effect_between_categories(k: int) -> None:
             covered[name] += found.low <= truth[name] <= found.high
 
     assert {name: c for name, c in covered.items() if c < 90} == {}
+
+
+@pytest.mark.parametrize(("n", "m"), [(4_000, 1_000), (4_000, 150), (500, 500)])
+@pytest.mark.parametrize("shift", [0.5, 2.0, 4.0, 8.0])
+def test_the_intervals_with_half_rows_hold_until_nothing_is_shared(
+    n: int, m: int, shift: float
+) -> None:
+    rng = np.random.default_rng(26)
+    p = np.full(10, 0.1)
+    ends = special.ndtri(np.arange(1, 10) / 10) - shift
+    q = np.diff(special.ndtr(ends), prepend=0.0, append=1.0)
+    was, now = (p * n + 0.5) / (n + 5), (q * m + 0.5) / (m + 5)
+    rules: dict[str, Callable[[Floats, Floats], float]] = {
+        "psi": lambda a, b: float(((a - b) * np.log(a / b)).sum()),
+        "kullback_leibler": lambda a, b: float((b * np.log(b / a)).sum()),
+    }
+    names = [f"level {i}" for i in range(10)]
+
+    def drawn(
+        rows: int, share: Floats, like: LevelProfile | None = None
+    ) -> LevelProfile:
+        counts = rng.multinomial(rows, share).tolist()
+        seen = dict(zip(names, counts, strict=True))
+        return levels(seen, like=like)
+
+    covered, above = dict.fromkeys(rules, 0), dict.fromkeys(rules, 0)
+    for _ in range(100):
+        reference = drawn(n, p)
+        current = drawn(m, q, like=reference)
+        for name, rule in rules.items():
+            found = registry.get(name).measure(reference, current)
+            covered[name] += found.low <= rule(was, now) <= found.high
+            above[name] += found.low > rule(p, np.maximum(q, 1e-300))
+
+    assert {name: c for name, c in covered.items() if c < 90} == {}
+    assert {name: c for name, c in above.items() if c > 7} == {}
+
+
+@pytest.mark.parametrize("m", [20, 50, 100])
+@pytest.mark.parametrize("k", [10, 50])
+def test_windows_of_few_rows_are_clean_as_often_as_they_should(k: int, m: int) -> None:
+    rng = np.random.default_rng(27)
+    share = np.ones(k) if k == 10 else 1 / np.arange(1, k + 1)
+    share /= share.sum()
+    first = np.sort(rng.multinomial(3_000, share))[::-1]
+    names = [f"level {i:02}" for i in range(k)]
+    reference = levels(dict(zip(names, first.tolist(), strict=True)))
+    alarms = {0.05: 0, 0.01: 0}
+    for _ in range(RUNS):
+        # The reference's own rows, some of them drawn.
+        counts = rng.multivariate_hypergeometric(first, m)
+        window = levels(dict(zip(names, counts.tolist(), strict=True)), like=reference)
+        found = registry.get("chi_square").measure(reference, window)
+        for level in alarms:
+            alarms[level] += (found.p_value or 0.0) <= level
+
+    assert {level: n for level, n in alarms.items() if n > most(level)} == {}
+    assert alarms[0.05] > 0, "a test that cannot alarm is no test"

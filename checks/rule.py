@@ -6,6 +6,8 @@ is carried on must mean what it meant.
 """
 
 import math
+import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +19,9 @@ from checks.bins import TINIEST, Floats, Ints
 from checks.errors import Unmeasurable
 from checks.rows import Values
 from checks.statistic import Ruling, Statistic
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Warnings are the whole process's; what is ignored is so for one thread at a time."""
 
 
 class Alarm(StrEnum):
@@ -149,6 +154,19 @@ def jensen_shannon(p: Floats, q: Floats, base: float | None = None) -> float:
     )
     # Where both are the same but for rounding, what is left may lie below zero.
     return math.sqrt(max(0.0, divergence) / (math.log(base) if base else 1.0) / 2)
+
+
+def kolmogorov_smirnov_p(reference: Values, current: Values) -> float:
+    """Return the p-value of `scipy.stats.ks_2samp`, which other systems call.
+
+    Where SciPy cannot count the paths it takes the limit instead; it need not say so.
+    """
+    # Half a second of imports, that only those wait for who ask for such a check.
+    from scipy import stats  # noqa: PLC0415
+
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "ks_2samp: Exact", RuntimeWarning)
+        return float(stats.ks_2samp(reference.numbers, current.numbers).pvalue)
 
 
 def population_stability(p: Floats, q: Floats) -> float:

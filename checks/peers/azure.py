@@ -18,6 +18,7 @@ from checks.rule import (
     both,
     counted,
     jensen_shannon,
+    kolmogorov_smirnov_p,
     population_stability,
     ruled,
 )
@@ -157,13 +158,10 @@ def _psi(reference: Values, current: Values) -> Figure:
 
 
 def _kolmogorov_smirnov(reference: Values, current: Values) -> Figure:
-    # Half a second of imports, that only those wait for who ask for this check.
-    from scipy import stats  # noqa: PLC0415
-
     if max(reference.n, current.n) >= MOST_FOR_KS:
         cause = f"Azure ML makes this test below {MOST_FOR_KS:,} rows a side only"
         raise Unmeasurable(cause)
-    p = float(stats.ks_2samp(reference.numbers, current.numbers).pvalue)
+    p = kolmogorov_smirnov_p(reference, current)
     name = "TwoSampleKolmogorovSmirnovTest"
     return Figure(name=name, value=p, alarm=Alarm.BELOW, default=None)
 

@@ -19,6 +19,7 @@ from checks.rule import (
     both,
     counted,
     jensen_shannon,
+    kolmogorov_smirnov_p,
     population_stability,
     ruled,
 )
@@ -163,7 +164,7 @@ def evidently_dataset_drift(
 
 def _chosen(reference: Values, current: Values) -> str:
     """Choose a method; the size of the window plays no part."""
-    distinct = len(counted(reference, current)[0])
+    distinct = _distinct(reference, current)
     compared_by_value = not reference.column.kind.ordered or distinct <= FEW_VALUES
     if reference.n > MOST_FOR_TESTS:
         return "jensenshannon" if compared_by_value else "wasserstein"
@@ -172,11 +173,21 @@ def _chosen(reference: Values, current: Values) -> str:
     return "chisquare" if distinct > TWO else "z"
 
 
-def _ks(reference: Values, current: Values) -> Figure:
-    # Half a second of imports, that only those wait for who ask for this check.
-    from scipy import stats  # noqa: PLC0415
+def _distinct(reference: Values, current: Values) -> int:
+    """Count the values of both sides; all that are more than a few are many."""
+    if not reference.column.kind.ordered:
+        return len({*reference.levels, *current.levels})
+    values = [
+        side.numbers[np.flatnonzero(np.diff(side.numbers, prepend=-np.inf))]
+        for side in (reference, current)
+    ]
+    if max(map(len, values)) > FEW_VALUES:
+        return FEW_VALUES + 1
+    return len(np.union1d(*values))
 
-    p = float(stats.ks_2samp(reference.numbers, current.numbers).pvalue)
+
+def _ks(reference: Values, current: Values) -> Figure:
+    p = kolmogorov_smirnov_p(reference, current)
     return Figure(name="K-S p_value", value=p, alarm=Alarm.UPTO, default=0.05)
 
 
@@ -208,6 +219,7 @@ def _z(reference: Values, current: Values) -> Figure:
 
 
 def _t_test(reference: Values, current: Values) -> Figure:
+    # Half a second of imports, that only those wait for who ask for this method.
     from scipy import stats  # noqa: PLC0415
 
     if min(reference.n, current.n) < TWO:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from checks.bins import Floats, Ints
 from checks.errors import OptionError, Unmeasurable
@@ -177,30 +179,27 @@ def _period(times: Ints, period: str) -> Ints:
 
 
 def _levels(reference: Values, current: Values) -> _Sides:
-    levels = sorted({*reference.levels})
-    place = {level: i for i, level in enumerate(levels)}
-    unseen = len(levels)
-    now = np.repeat(
-        [place.get(level, unseen + i) for i, level in enumerate(current.levels)],
-        list(current.levels.values()),
-    )
-    found, at, row = [], [], 0
-    for array in reference.arrays:
-        for i, level in enumerate(texts(array).to_pylist()):
-            if level is not None:
-                found.append(place[level])
-                at.append(row + i)
-        row += len(array)
-    before = found or np.repeat(
-        range(unseen), [reference.levels[level] for level in levels]
-    )
+    levels = sorted(reference.levels)
+    unseen = [level for level in current.levels if level not in reference.levels]
+    every = pa.array([*levels, *unseen], pa.string())
+    found = [_places(array, every) for array in reference.arrays]
+    rows = np.concatenate([np.empty(0, np.int64), *found])
+    places = np.flatnonzero(rows >= 0)
+    seen = [current.levels.get(level, 0) for level in every.to_pylist()]
+    known = [reference.levels[level] for level in levels]
     return _Sides(
-        reference=np.asarray(before, np.int64),
-        current=np.asarray(now, np.int64),
-        places=np.asarray(at, np.int64),
-        rows=row,
+        reference=rows[places] if found else np.repeat(np.arange(len(levels)), known),
+        current=np.repeat(np.arange(len(every)), seen),
+        places=places,
+        rows=len(rows),
         times=reference.times,
     )
+
+
+def _places(array: pa.ChunkedArray, levels: pa.Array) -> Ints:
+    """Return the place of each row's level, -1 where it has none."""
+    found = pc.fill_null(pc.index_in(texts(array), value_set=levels), -1)
+    return np.asarray(found, dtype=np.int64)
 
 
 def _numbers(reference: Values, current: Values) -> _Sides:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from checks.errors import OptionError, Unmeasurable
@@ -143,6 +143,7 @@ def values(side: Sequence[float | None]) -> set[float]:
 
 
 @given(LISTS, LISTS)
+@example([0.0, 0.0, 0.0, 1.0, -2.0], [0.0, 0.0, -1.0, -3.0, 2.0])
 @settings(max_examples=60)
 def test_odd_numbers_are_compared_as_evidently_compares_them(
     before: list[float | None], after: list[float | None]

@@ -22,6 +22,7 @@ from checks.rule import (
     kolmogorov_smirnov_p,
     population_stability,
     ruled,
+    unwarned,
 )
 from checks.schema import Kind
 from checks.statistic import Statistic
@@ -225,7 +226,8 @@ def _t_test(reference: Values, current: Values) -> Figure:
     if min(reference.n, current.n) < TWO:
         p = math.nan
     else:
-        p = float(stats.ttest_ind(reference.numbers, current.numbers).pvalue)
+        with unwarned():
+            p = float(stats.ttest_ind(reference.numbers, current.numbers).pvalue)
     return Figure(name="t_test p_value", value=p, alarm=Alarm.BELOW, default=0.05)
 
 

@@ -1,7 +1,7 @@
 """The law for presets: every check that decides by another system's own rule."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -46,11 +46,24 @@ def side(rows: list[Any], kind: Kind) -> Values:
     return gathered(rows, kind).in_order(pa.chunked_array([pa.array(rows)]))
 
 
-def measured(check: Check, *sides: Values) -> Statistic | str:
+def measured(check: Check, *sides: Values, **options: str) -> Statistic | str:
     try:
-        return check.measure(*sides)
+        return check.measure(*sides, **options)
     except Unmeasurable as unmeasurable:
         return unmeasurable.cause
+    except OptionError as error:  # a method for numbers, on categories
+        return str(error)
+
+
+def choices(check: Check) -> list[dict[str, str]]:
+    """List every choice of an option that has choices; none at first."""
+    found = [
+        {name: choice}
+        for name, option in check.options.items()
+        for choice in get_args(option.annotation)
+        if isinstance(choice, str)
+    ]
+    return [{}, *found]
 
 
 @pytest.fixture(params=RAW, ids=lambda c: c.name)
@@ -102,8 +115,10 @@ def test_odd_data_is_a_finite_number_or_has_a_cause(check: Check) -> None:
     for kind in check.kinds:
         for before in [*ODD[kind], SIDES[kind][0]]:
             for after in [*ODD[kind], SIDES[kind][1]]:
-                told = measured(check, side(before, kind), side(after, kind))
-                assert isinstance(told, Statistic) or told != ""
+                both = side(before, kind), side(after, kind)
+                for chosen in choices(check):
+                    told = measured(check, *both, **chosen)
+                    assert isinstance(told, Statistic) or told != ""
 
 
 def test_the_same_rows_give_the_same_answer(check: Check) -> None:

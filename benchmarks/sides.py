@@ -27,6 +27,7 @@ from checks.schema import Column, Kind, Role, Schema
 from checks.suite import evaluate, plan
 from checks.verdict import Verdict
 from monitor.baseline import KEPT_ROWS, build
+from monitor.engines.base import Held
 
 OURS = "driftd"
 HALF, ANY = "evidently, half of the columns", "evidently, any column"
@@ -73,9 +74,8 @@ class Driftd:
         tables = [arrow(day) for day in days]
         schema = Schema.of(_column(field) for field in tables[0].schema)
         self.features = schema.with_role(Role.FEATURE)
-        self.baseline = build(
-            pa.concat_tables(tables), schema, Task.NONE, length=timedelta(days=1)
-        )
+        rows = Held(pa.concat_tables(tables))
+        self.baseline = build(rows, schema, Task.NONE, length=timedelta(days=1))
         self.entries = plan(schema, Task.NONE, sample=True)
 
     def scores(self, windows: Iterable[Day]) -> Scores:

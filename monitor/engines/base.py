@@ -24,6 +24,23 @@ class Rows(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The rows of a table in memory: all of them, whatever the time asked for."""
+
+    table: pa.Table
+
+    def read(
+        self, window: Window | None, columns: Sequence[str] | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Walk over all rows in batches, at least one."""
+        del window
+        chosen = self.table if columns is None else self.table.select(columns)
+        yield from chosen.combine_chunks().to_batches() or [
+            pa.RecordBatch.from_pylist([], schema=chosen.schema)
+        ]
+
+
 class Fragment(Protocol):
     """A stretch of a window's rows, whose columns are read one after the other."""
 

@@ -19,6 +19,7 @@ from checks.schema import Column, Kind, Role, Schema
 from checks.suite import evaluate, plan
 from checks.verdict import Status
 from monitor.baseline import Baseline, build
+from monitor.engines.base import Held
 
 BUDGET = 1 / 90
 DAY = 86_400_000_000
@@ -102,9 +103,8 @@ def test_clean_days_keep_the_budget_and_a_shift_beyond_them_is_seen(
     for _ in range(REFERENCES):
         level = levels(rng, DAYS + WINDOWS)
         days = [day(rng, n, level[n], 0.0) for n in range(DAYS)]
-        baseline = build(
-            pa.concat_tables(days), SCHEMA, Task.NONE, length=timedelta(days=1)
-        )
+        rows = Held(pa.concat_tables(days))
+        baseline = build(rows, SCHEMA, Task.NONE, length=timedelta(days=1))
         for n in range(DAYS, DAYS + WINDOWS):
             false += alarms(baseline, day(rng, n, level[n], 0.0), n)
         for n in range(DAYS, DAYS + 10):

@@ -74,3 +74,39 @@ def explained(
         return ()
     order = np.argsort(-found, kind="stable")[:MOST_NAMED].tolist()
     return tuple((names[k], float(found[k]) / total) for k in order if found[k] > 0)
+
+
+def owned(owners: Sequence[str], amounts: Floats) -> tuple[list[str], list[float]]:
+    """Add up the amounts of one owner: the names, and the sum of each.
+
+    >>> owned(["a", "b", "a"], np.array([1.0, 2.0, 3.0]))
+    (['a', 'b'], [4.0, 2.0])
+    """
+    sums: dict[str, float] = {}
+    for owner, amount in zip(owners, amounts.tolist(), strict=True):
+        sums[owner] = sums.get(owner, 0.0) + amount
+    return list(sums), list(sums.values())
+
+
+def leading(named: Sequence[tuple[str, float]]) -> list[str]:
+    """Tell the first three of what explains a value: a phrase, or none.
+
+    >>> leading([("price", 0.612), ("a ~ b", 0.2)]), leading([])
+    (['most in price (61 %), a ~ b (20 %)'], [])
+    """
+    said = [f"{name} ({share:.0%})".replace("%", " %") for name, share in named[:3]]
+    return [f"most in {', '.join(said)}"] if said else []
+
+
+def beside(
+    stretches: Sequence[pa.Table], rows: int, most: int
+) -> tuple[Sequence[pa.Table], int]:
+    """Return stretches of one size that a window of so many rows may stand beside.
+
+    The size is that of the smaller stretches, and never more than `rows` or `most`.
+    """
+    if not stretches:
+        return (), 0
+    lengths = sorted(stretch.num_rows for stretch in stretches)
+    size = min(lengths[len(lengths) // 4], rows, most)
+    return [s.slice(0, size) for s in stretches if s.num_rows >= size], size

@@ -2,11 +2,14 @@
 
 A number becomes its normal score among the reference's values (the normal quantile of
 its share), so that no outlier outweighs the rest; a category the indicators of its
-commonest levels, of the other levels, and of levels that the reference never had. A
-value that is missing has an indicator of its own, and is in the middle of its column.
+commonest levels, and of all others. A value that is missing has an indicator of its
+own, and is in the middle of its column.
+
+Rows that were looked at to choose codes are not compared with a window: what is common
+among them by luck is so nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,6 +22,7 @@ from checks.bins import Floats
 from checks.column import level_counts
 from checks.errors import Unmeasurable
 from checks.ranks import Matrix
+from checks.sample import arrow
 from checks.schema import Column, Kind
 from checks.table import measured
 from checks.values import texts
@@ -61,7 +65,7 @@ class Indicators:
     """How the levels of a category become indicators."""
 
     column: Column
-    counts: dict[str, int]
+    counts: Mapping[str, int]
 
     @property
     def common(self) -> list[str]:
@@ -71,21 +75,20 @@ class Indicators:
 
     @property
     def width(self) -> int:
-        """Numbers that a value becomes: levels, another, never seen, missing."""
-        return len(self.common) + 3
+        """Numbers that a value becomes: one a level, another level, missing."""
+        return len(self.common) + 2
 
     def code(self, table: pa.Table) -> Matrix:
         """Return rows × width; raises Unmeasurable where there are no levels."""
-        place = dict.fromkeys(self.counts, len(self.common))
-        place |= {level: k for k, level in enumerate(self.common)}
-        unseen = len(self.common) + 1
+        place = {level: k for k, level in enumerate(self.common)}
+        other = len(self.common)
         written = pc.dictionary_encode(texts(table.column(self.column.name)))
         written = written.combine_chunks()
         if isinstance(written, pa.ChunkedArray):
             written = written.chunk(0)
         places = np.array(
-            [place.get(level, unseen) for level in written.dictionary.to_pylist()]
-            + [unseen + 1],
+            [place.get(level, other) for level in written.dictionary.to_pylist()]
+            + [other + 1],
             dtype=np.int64,
         )
         index = np.asarray(pc.fill_null(written.indices, len(places) - 1))
@@ -141,6 +144,12 @@ class Coder:
             cause = "no feature can be read in both the reference and the window"
             raise Unmeasurable(cause)
         return np.hstack([code.code(table) for code in self.codes])
+
+
+def halves(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Deal sampled rows to those that codes are fitted on and those to compare."""
+    places = np.arange(rows.num_rows)
+    return rows.take(arrow(places[1::2])), rows.take(arrow(places[::2]))
 
 
 def _fitted(reference: pa.Table, column: Column) -> Scores | Indicators | None:

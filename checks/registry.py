@@ -80,7 +80,8 @@ class Check:
     suite, for the kinds in `default_kinds` (a column check) or for all. `instead_of`
     names checks of the standard suite whose place it takes, where a user asks for it.
     A check on the whole table is planned only where some column has a role that it
-    `needs`, and made however few rows there are where it says `any_rows`. `peer` names
+    `needs`, and made however few rows there are where it says `any_rows`. `stretches`
+    says that it looks at rows of the reference's own stretches of time. `peer` names
     the preset of a check that decides by another system's own rule, `of` the check
     whose verdicts it sums up; one that is `ordered` sees the reference's rows in the
     order in which they are stored.
@@ -104,6 +105,7 @@ class Check:
     peer: str | None = None
     of: str | None = None
     ordered: bool = False
+    stretches: bool = False
 
     @property
     def summary(self) -> str:
@@ -140,6 +142,7 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
     peer: str | None = None,
     of: str | None = None,
     ordered: bool = False,
+    stretches: bool = False,
 ) -> Callable[[Measure], Measure]:
     """Register a function as a check; the function itself is returned unchanged.
 
@@ -175,6 +178,7 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
             peer=peer,
             of=of,
             ordered=ordered,
+            stretches=stretches,
         )
         return measure
 

@@ -1,5 +1,6 @@
 """The baseline: a model version's reference data, reduced once and then frozen."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,18 +13,20 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import ipc
 
-from checks import codec
+from checks import codec, registry
 from checks.classes import Classes
-from checks.dependence import Dependence
+from checks.dependence import FEWEST_STRETCHES, Dependence, spread_out
 from checks.errors import ChecksError
 from checks.interval import Z
 from checks.metric import metrics
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_all
 from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Task
+from checks.sample import Sample, arrow
 from checks.samples import Known
 from checks.schema import Column, Role, Schema
 from checks.segment import NONE_DECLARED, Declared
+from monitor.config import Model
 from monitor.engines.base import Rows
 from monitor.engines.freezing import freeze
 from monitor.engines.stretches import Stretches, opened
@@ -32,6 +35,12 @@ from monitor.labels import OutcomeColumns, read_outcomes
 
 KEPT_ROWS = 5_000
 """Rows of a reference, and of a window, that are kept as evidence."""
+MOST_STRETCHES = 40
+"""Stretches of a reference of which rows are kept, where a check looks at them."""
+ROWS_OF_STRETCH = 250
+"""Rows of each of them that are kept."""
+STRETCH = "driftd_stretch"
+"""The column in which kept rows of stretches say which one they are of."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +84,8 @@ class Baseline:
     """A frozen reference with the model's performance on it, and a row sample.
 
     `segments` holds the performance on the rows of each declared segment; `dependence`
-    how the features go together, None where fewer than two are numbers.
+    how the features go together, None where fewer than two are numbers; `stretches`
+    rows of the reference's own stretches, None where no check looks at them.
     """
 
     reference: Reference
@@ -83,6 +93,7 @@ class Baseline:
     sample: pa.Table
     segments: Mapping[str, Performance] = field(default_factory=dict)
     dependence: Dependence | None = None
+    stretches: pa.Table | None = None
 
     @property
     def outcomes(self) -> Outcomes | None:
@@ -110,6 +121,7 @@ class Baseline:
             features=features,
             rows=self.sample,
             dependence=self.dependence,
+            stretches=cut_apart(self.stretches),
             clustering={
                 name: self.clustering(effect)
                 for name, effect in self.reference.design_effects.items()
@@ -130,6 +142,8 @@ class Baseline:
             "sample": write_table(self.sample).hex(),
             "dependence": self.dependence.to_bytes().hex() if self.dependence else "",
         }
+        if self.stretches is not None:
+            header["stretches"] = write_table(self.stretches).hex()
         if self.segments:
             header["segments"] = {n: part.fields for n, part in self.segments.items()}
         return codec.pack("baseline", header, {})
@@ -139,6 +153,7 @@ class Baseline:
         """Read a stored baseline; raises ProfileError when it cannot be."""
         header, _ = codec.unpack("baseline", data)
         dependence = bytes.fromhex(header.get("dependence", ""))
+        stretches = bytes.fromhex(header.get("stretches", ""))
         read = cls(
             reference=Reference.from_bytes(bytes.fromhex(header["reference"])),
             performance=Performance.read(header),
@@ -148,6 +163,7 @@ class Baseline:
                 for name, part in header.get("segments", {}).items()
             },
             dependence=Dependence.from_bytes(dependence) if dependence else None,
+            stretches=read_table(stretches) if stretches else None,
         )
         # What was read is what it would write: its name need not be made again.
         read.__dict__["content"] = data
@@ -162,6 +178,7 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
     length: timedelta,
     classes: Classes | None = None,
     segments: Declared = NONE_DECLARED,
+    keep_stretches: bool = False,
 ) -> Baseline:
     """Reduce the reference's rows, in stretches of a window's `length`.
 
@@ -189,6 +206,41 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
         dependence=Dependence.of(
             frozen.stretches, schema.with_role(Role.FEATURE), schema.first(Role.ID)
         ),
+        stretches=_kept(frozen.stretches, schema) if keep_stretches else None,
+    )
+
+
+def _kept(stretches: Sequence[pa.Table], schema: Schema) -> pa.Table | None:
+    """Keep some rows of some stretches, of the features alone; None for too few."""
+    if len(stretches) < FEWEST_STRETCHES:
+        return None
+    names = {column.name for column in schema.with_role(Role.FEATURE)}
+    kept = []
+    for number, rows in enumerate(spread_out(stretches, MOST_STRETCHES)):
+        some = Sample.of(rows, ROWS_OF_STRETCH, schema.first(Role.ID)).table
+        some = some.select([name for name in some.column_names if name in names])
+        place = arrow(np.full(some.num_rows, number, np.int64))
+        kept.append(some.append_column(STRETCH, place))
+    return pa.concat_tables(kept)
+
+
+def cut_apart(rows: pa.Table | None) -> tuple[pa.Table, ...]:
+    """Return the stretches that kept rows belong to, in order of time."""
+    if rows is None:
+        return ()
+    number = np.asarray(rows.column(STRETCH))
+    edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), rows.num_rows]
+    plain = rows.drop_columns([STRETCH])
+    return tuple(plain.slice(a, b - a) for a, b in itertools.pairwise(edges))
+
+
+def keeps_stretches(model: Model) -> bool:
+    """Tell whether any check of a model's monitors looks at rows of stretches."""
+    return any(
+        registry.get(name).stretches
+        for monitor in model.monitors.values()
+        for name in monitor.checks.chosen
+        if name in registry.names()
     )
 
 

@@ -22,6 +22,7 @@ def build_baseline(rows: Rows, model: Model, length: timedelta) -> Baseline:
         length=length,
         classes=model.classes,
         segments=model.declared,
+        keep_stretches=baseline.keeps_stretches(model),
     )
 
 

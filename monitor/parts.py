@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from checks import codec
 from monitor.action import Action
-from monitor.baseline import Baseline
+from monitor.baseline import Baseline, keeps_stretches
 from monitor.comparison import build_baseline
 from monitor.config import Config, Model, Plugin
 from monitor.consequence import Listener, Situation, Trainer
@@ -164,6 +164,8 @@ def label(watch: Watch) -> str:
     }
     if section.segments is not None:
         declared["segments"] = section.declared.to_list()
+    if keeps_stretches(section):
+        declared["stretches"] = True
     schema = codec.digest(codec.pack("schema", declared, {}))
     return f"training/{watch.settings.window // timedelta(seconds=1)}s/{schema[:8]}"
 

@@ -18,7 +18,7 @@ import structlog
 
 from checks import codec
 from checks.errors import ProfileError
-from monitor.baseline import Baseline
+from monitor.baseline import Baseline, keeps_stretches
 from monitor.config import Model
 from monitor.versions import driftd_version
 
@@ -53,6 +53,7 @@ def name_of(model: Model, length: timedelta, identity: str) -> str:
         length.total_seconds(),
         identity,
         *([model.declared.to_list()] if model.segments is not None else []),
+        *(["stretches"] if keeps_stretches(model) else []),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 

@@ -12,7 +12,7 @@ from scipy import special
 from checks.bins import Floats
 from checks.chance import among, generator, permutation_p
 from checks.errors import Unmeasurable
-from checks.features import Coder, without
+from checks.features import Coder, halves, without
 from checks.interval import Z
 from checks.ranks import Matrix, midranks
 from checks.registry import Subject, check
@@ -36,6 +36,7 @@ PERMUTATIONS = 1_999
     subject=Subject.SAMPLE,
     threshold=0.1,
     roles=(Role.FEATURE,),
+    stretches=True,
 )
 def domain_classifier(reference: Known, current: pa.Table) -> Statistic:
     """Measure how much better than chance a classifier tells which side a row is from.
@@ -65,20 +66,21 @@ def domain_classifier(reference: Known, current: pa.Table) -> Statistic:
     >>> found.value > 0.4, found.p_value < 1e-6, found.explained_by[0][0]
     (True, True, 'a')
     """
-    coder = Coder.fit(reference.rows, current, reference.features)
+    fitted, compared = halves(reference.rows)
+    coder = Coder.fit(fitted, current, reference.features)
     space = _Space.of(coder)
-    usual = space.code(reference.rows.slice(0, 2 * MOST_ROWS))
+    usual = space.code(compared.slice(0, 2 * MOST_ROWS))
     rows = space.code(current.slice(0, MOST_ROWS))
     if min(len(usual), len(rows)) < FEWEST_ROWS:
         cause = f"fewer than {FEWEST_ROWS} rows in the reference or the window"
         raise Unmeasurable(cause)
-    halves = _Half.both(usual)
-    tests = [half.tested(rows[1 - k :: 2], rows[k::2]) for k, half in enumerate(halves)]
+    pair = _Half.both(usual)
+    tests = [half.tested(rows[1 - k :: 2], rows[k::2]) for k, half in enumerate(pair)]
     stretches, size = beside(reference.stretches, len(rows), MOST_ROWS)
     if size < FEWEST_ROWS:
         stretches = ()
-    others = [_separation(halves, space.code(stretch)) for stretch in stretches]
-    unusual = among(_separation(halves, rows[:size]), others) if stretches else 0.0
+    others = [_separation(pair, space.code(stretch)) for stretch in stretches]
+    unusual = among(_separation(pair, rows[:size]), others) if stretches else 0.0
     auc = float(np.mean([test.auc for test in tests]))
     error = float(np.mean([test.error for test in tests]))
     gaps = np.mean([test.gaps for test in tests], axis=0)
@@ -96,10 +98,10 @@ def domain_classifier(reference: Known, current: pa.Table) -> Statistic:
     )
 
 
-def _separation(halves: "Sequence[_Half]", rows: Matrix) -> float:
+def _separation(pair: "Sequence[_Half]", rows: Matrix) -> float:
     """Return by how much rows are told apart from the reference's, 2 AUROC - 1."""
     found = [
-        half.tested(rows[1 - k :: 2], rows[k::2]).auc for k, half in enumerate(halves)
+        half.tested(rows[1 - k :: 2], rows[k::2]).auc for k, half in enumerate(pair)
     ]
     return 2 * float(np.mean(found)) - 1
 
@@ -146,7 +148,7 @@ class _Space:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Test:
+class Test:
     """What a classifier did on rows that it was not fitted on.
 
     `scores` are those of the reference's rows and of the window's; `gaps` is what each
@@ -221,6 +223,9 @@ class _Half:
         scale = np.sqrt((centred**2).mean(axis=0) + 1 / n)
         covariance = (centred / scale).T @ (centred / scale) / n
         square, trace = float((covariance**2).sum()), float(np.trace(covariance))
+        if trace <= 0:
+            cause = "all rows of the reference are alike"
+            raise Unmeasurable(cause)
         above = (1 - 2 / p) * square + trace**2
         below = (n + 1 - 2 / p) * (square - trace**2 / p)
         weight = 1.0 if below <= 0 else min(1.0, above / below)
@@ -233,7 +238,7 @@ class _Half:
             held=held,
         )
 
-    def tested(self, fit: Matrix, held: Matrix) -> _Test:
+    def tested(self, fit: Matrix, held: Matrix) -> Test:
         """Fit on this half and some rows of a window, and test on the other rows."""
         gap = (fit.mean(axis=0) - self.mean) / self.scale
         error = math.sqrt(1 / len(fit) + 1 / self.fitted)
@@ -245,4 +250,4 @@ class _Half:
         weights = self.inverse @ kept / self.scale
         scores = self.held @ weights, held @ weights
         gaps = weights * (held.mean(axis=0) - self.held.mean(axis=0))
-        return _Test(scores=scores, gaps=gaps)
+        return Test(scores=scores, gaps=gaps)

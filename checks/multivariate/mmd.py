@@ -9,7 +9,7 @@ import pyarrow as pa
 from checks.bins import Floats
 from checks.chance import among, generator, permutation_p
 from checks.errors import Unmeasurable
-from checks.features import Coder, without
+from checks.features import Coder, halves, without
 from checks.interval import Z, quadratic_tail
 from checks.ranks import Matrix
 from checks.registry import Subject, check
@@ -31,6 +31,7 @@ PERMUTATIONS = 499
     subject=Subject.SAMPLE,
     threshold=0.1,
     roles=(Role.FEATURE,),
+    stretches=True,
 )
 def mmd(reference: Known, current: pa.Table) -> Statistic:
     """Measure how far the rows have moved in a space where every difference shows.
@@ -55,17 +56,18 @@ def mmd(reference: Known, current: pa.Table) -> Statistic:
     >>> found.value > 0.4, found.p_value < 1e-4, found.explained_by[0][0]
     (True, True, 'a')
     """
-    coder = Coder.fit(reference.rows, current, reference.features)
-    usual = coder.code(reference.rows.slice(0, MOST_ROWS))
+    fitted, compared = halves(reference.rows)
+    coder = Coder.fit(fitted, current, reference.features)
+    usual = coder.code(compared.slice(0, MOST_ROWS))
     rows = coder.code(current.slice(0, MOST_ROWS))
     if min(len(usual), len(rows)) < FEWEST_ROWS:
         cause = f"fewer than {FEWEST_ROWS} rows in the reference or the window"
         raise Unmeasurable(cause)
-    kernel = _Kernel.of(usual)
-    found = _Gap.of(kernel, usual, rows)
+    kernel = Kernel.of(usual)
+    found = Gap.of(kernel, usual, rows)
     stretches, size = beside(reference.stretches, len(rows), MOST_ROWS)
-    others = [kernel.root(usual, coder.code(stretch)) for stretch in stretches]
-    unusual = among(kernel.root(usual, rows[:size]), others) if others else 0.0
+    others = [found.root(kernel, coder.code(stretch)) for stretch in stretches]
+    unusual = among(found.root(kernel, rows[:size]), others) if others else 0.0
     error = Z * math.sqrt(found.variance)
     named = explained(*owned(coder.owners, found.shares(kernel.wide)))
     low, value, high = (
@@ -85,13 +87,13 @@ def mmd(reference: Known, current: pa.Table) -> Statistic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kernel:
+class Kernel:
     """The Gaussian kernel exp(-d² / wide), of squared distances d²."""
 
     wide: float
 
     @classmethod
-    def of(cls, rows: Matrix) -> "_Kernel":
+    def of(cls, rows: Matrix) -> "Kernel":
         """Take the median distance of some rows; raises Unmeasurable where all agree.
 
         `wide` is twice the median's square.
@@ -107,15 +109,6 @@ class _Kernel:
         """Return the kernel between every row of one and every row of the other."""
         return np.asarray(np.exp(_distances(a, b) / -self.wide))
 
-    def root(self, a: Matrix, b: Matrix) -> float:
-        """Return the cube root of the squared discrepancy between two samples.
-
-        That of the samples as they are, rows beside themselves included: a quadratic
-        form, whose cube root is nearly normal (Wilson and Hilferty, PNAS 17, 1931).
-        """
-        inside = self.between(a, a).mean() + self.between(b, b).mean()
-        return float(np.cbrt(inside - 2 * self.between(a, b).mean()))
-
 
 def _distances(a: Matrix, b: Matrix) -> Matrix:
     squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :]
@@ -123,7 +116,7 @@ def _distances(a: Matrix, b: Matrix) -> Matrix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Gap:
+class Gap:
     """The discrepancy of two samples, with the kernel between all of their rows.
 
     The first `n` rows of `rows` are the reference's.
@@ -134,7 +127,7 @@ class _Gap:
     n: int
 
     @classmethod
-    def of(cls, kernel: _Kernel, usual: Matrix, rows: Matrix) -> "_Gap":
+    def of(cls, kernel: Kernel, usual: Matrix, rows: Matrix) -> "Gap":
         """Lay two samples beside each other."""
         both = np.vstack([usual, rows])
         return cls(rows=both, kernel=kernel.between(both, both), n=len(usual))
@@ -194,6 +187,18 @@ class _Gap:
         powers = self.powers
         form = self.square / (1 / self.n + 1 / self.m) + powers[0]
         return permutation_p(self.square, drawn, quadratic_tail(form, powers))
+
+    def root(self, kernel: Kernel, rows: Matrix) -> float:
+        """Return the cube root of the squared discrepancy of other rows.
+
+        That of the samples as they are, rows beside themselves included: a quadratic
+        form, whose cube root is nearly normal (Wilson and Hilferty, PNAS 17, 1931).
+        """
+        usual = self.rows[: self.n]
+        inside = (
+            self.kernel[: self.n, : self.n].mean() + kernel.between(rows, rows).mean()
+        )
+        return float(np.cbrt(inside - 2 * kernel.between(usual, rows).mean()))
 
     @property
     def variance(self) -> float:

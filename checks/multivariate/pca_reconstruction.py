@@ -10,11 +10,11 @@ import pyarrow as pa
 from scipy import special
 
 from checks.bins import Floats
-from checks.chance import generator, permutation_p
+from checks.chance import generator, permutation_p, tail
 from checks.column import level_counts
 from checks.dependence import FEWEST_STRETCHES
 from checks.errors import Unmeasurable
-from checks.features import without
+from checks.features import halves, without
 from checks.interval import Z
 from checks.option import Part
 from checks.ranks import Matrix
@@ -31,6 +31,8 @@ MOST_ROWS = 2_000
 FEWEST_ROWS = 10
 """Rows of either side below which nothing is said."""
 PERMUTATIONS = 999
+FARTHEST = 1e6
+"""Standard deviations beyond which a value is taken to be no farther."""
 
 
 @check(
@@ -39,6 +41,7 @@ PERMUTATIONS = 999
     subject=Subject.SAMPLE,
     threshold=0.05,
     roles=(Role.FEATURE,),
+    stretches=True,
 )
 def pca_reconstruction(
     reference: Known,
@@ -51,11 +54,11 @@ def pca_reconstruction(
     Columns are standardised by the reference (a category counts as the share of its
     level, a missing value as the mean) and projected onto the principal components that
     explain 65 % of the reference's variance; a row's error is its distance from that
-    projection. The value is the relative change of the mean error, up or down: 0.05 is a
-    twentieth. Each half of the reference is measured with the other half's components, the
-    window with both. The p-value is that of 999 permutations of the rows' errors, its
-    far tail Welch's; where stretches of the reference were kept, the change must also
-    be larger than theirs, given what chance adds to each.
+    projection. The value is the relative change of the mean error, up or down: 0.05 is
+    a twentieth. Each half of the reference is measured with the other half's
+    components, the window with both. The p-value is that of 999 permutations of the
+    rows' errors, its far tail Welch's; where stretches of the reference were kept, the
+    change must also be larger than theirs, given what chance adds to each.
 
     Blind to a shift along the components that were kept (use `wasserstein`), and to
     whatever changes the direction of errors but not their size (use
@@ -70,16 +73,17 @@ def pca_reconstruction(
     >>> usual = known({"a": x, "b": x, "c": y})
     >>> found = pca_reconstruction(usual, rows({"a": x, "b": x[::-1], "c": y}))
     >>> round(found.value, 2), found.p_value < 1e-6
-    (0.74, True)
+    (0.52, True)
     """
-    scale = Scale.of(reference.rows, current, reference.features)
-    usual = scale.apply(reference.rows)
+    fitted, compared = halves(reference.rows)
+    scale = Scale.of(fitted, current, reference.features)
+    usual = scale.apply(compared)
     rows = scale.apply(current.slice(0, MOST_ROWS))
     if min(len(usual), len(rows)) < FEWEST_ROWS or not scale.columns:
         cause = f"fewer than {FEWEST_ROWS} rows, or no feature that varies"
         raise Unmeasurable(cause)
-    halves = usual[::2], usual[1::2]
-    parts = [components(half, explained_variance) for half in halves]
+    sides = usual[::2], usual[1::2]
+    parts = [components(half, explained_variance) for half in sides]
     left = [usual[1::2], usual[::2]]
     residues = np.vstack([residue(h, c) for h, c in zip(left, parts, strict=True)])
     was = _size(residues)
@@ -164,7 +168,8 @@ class Scale:
             values = _numbers(table, column, self.shares[column.name])
             if values is not None:
                 coded[:, k] = (values - self.mean[k]) / self.std[k]
-        return np.nan_to_num(coded, nan=0.0, posinf=0.0, neginf=0.0)
+        coded = np.clip(np.nan_to_num(coded, nan=0.0), -FARTHEST, FARTHEST)
+        return np.asarray(coded)
 
 
 def _shares(table: pa.Table, column: Column) -> dict[str, float]:
@@ -236,8 +241,8 @@ def _permuted(was: Floats, now: Floats) -> float:
     if total <= 0:
         return 1.0
     degrees = total**2 / (parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1))
-    tail = 2 * float(special.stdtr(degrees, -observed / math.sqrt(total)))
-    return permutation_p(observed, gaps, tail)
+    far = 2 * float(special.stdtr(degrees, -observed / math.sqrt(total)))
+    return permutation_p(observed, gaps, far)
 
 
 def _unusual(now: Floats, stretches: Sequence[Floats]) -> float:
@@ -258,7 +263,7 @@ def _unusual(now: Floats, stretches: Sequence[Floats]) -> float:
         return 1.0
     degrees = min((count - 1) * (spread / total) ** 2, 1e9) if total > 0 else 1e9
     away = abs(math.log(max(float(now.mean()), 1e-300)) - float(logs.mean()))
-    return 2 * float(special.stdtr(max(degrees, 1.0), -away / math.sqrt(spread)))
+    return min(1.0, 2 * tail(away / math.sqrt(spread), max(degrees, 1.0)))
 
 
 def _square_error(errors: Floats) -> float:

@@ -45,17 +45,18 @@ def permutation_p(observed: float, draws: Floats, far: float) -> float:
     return float(min(max(far, 0.0), (ENOUGH + 1) / (len(draws) + 1)))
 
 
-def tail(sigmas: float, degrees: float) -> float:
+def tail(sigmas: float, degrees: float, skewness: float = 1.0) -> float:
     """Return how likely a value this many standard deviations above its mean is.
 
-    The larger one of Student's t and of Pearson's third type with a skewness of 1:
-    where days have levels, a distance from the rest is as skewed as the size of a
-    normal variable is.
+    The larger one of Student's t and of Pearson's third type with this skewness. Where
+    days have levels, a distance from the rest is as skewed as the size of a normal
+    variable is (1), and a square of one is twice as skewed.
 
     >>> round(tail(0.0, 19), 2), tail(8.0, 39) < 1e-4 < tail(5.0, 39) < 1e-3
     (0.5, True)
     """
-    skewed = float(special.gammaincc(4.0, max(4.0 + 2.0 * sigmas, 0.0)))
+    root = 2 / skewness
+    skewed = float(special.gammaincc(root**2, max(root**2 + root * sigmas, 0.0)))
     return max(float(special.stdtr(degrees, -sigmas)), skewed)
 
 

@@ -31,6 +31,8 @@ MOST_ROWS = 2_000
 FEWEST_ROWS = 10
 """Rows of either side below which nothing is said."""
 PERMUTATIONS = 999
+SQUARED = 2.0
+"""Skewness of what grows with the square of a day's level, as an error does."""
 FARTHEST = 1e6
 """Standard deviations beyond which a value is taken to be no farther."""
 
@@ -263,7 +265,7 @@ def _unusual(now: Floats, stretches: Sequence[Floats]) -> float:
         return 1.0
     degrees = min((count - 1) * (spread / total) ** 2, 1e9) if total > 0 else 1e9
     away = abs(math.log(max(float(now.mean()), 1e-300)) - float(logs.mean()))
-    return min(1.0, 2 * tail(away / math.sqrt(spread), max(degrees, 1.0)))
+    return min(1.0, 2 * tail(away / math.sqrt(spread), max(degrees, 1.0), SQUARED))
 
 
 def _square_error(errors: Floats) -> float:

@@ -55,7 +55,9 @@ def test_levels_of_whole_days_are_no_change(
     rng = np.random.default_rng(2)
     days = [day(rng, n=200, level=0.4) for _ in range(15)]
 
-    assert np.mean(chances(check, restless, days) <= 0.01) <= 0.14
+    p = chances(check, restless, days)
+    assert np.mean(p <= 0.01) <= 0.2
+    assert p.min() > 5e-4
     if check.name != "pca_reconstruction":  # whose errors levels hardly change
         assert np.mean(chances(check, steady, days) <= 0.01) > 0.5
 

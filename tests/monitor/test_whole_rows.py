@@ -95,4 +95,4 @@ def test_an_option_beyond_its_bounds_is_refused_where_it_stands(
 
     said = str(refused.value)
     assert "pca_reconstruction.explained_variance" in said
-    assert "it lies between 0 and 1" in said
+    assert "above 0 and below 1" in said

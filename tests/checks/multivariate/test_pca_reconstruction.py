@@ -54,7 +54,7 @@ def test_a_share_beyond_its_bounds_is_refused(share: float) -> None:
     check = registry.get("pca_reconstruction")
 
     with pytest.raises(
-        OptionError, match=r"'explained_variance' of .* between 0 and 1"
+        OptionError, match=r"'explained_variance' of .* above 0 and below 1"
     ):
         check.validate({"explained_variance": share})
     check.validate({"explained_variance": 0.5})

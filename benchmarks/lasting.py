@@ -71,7 +71,7 @@ def delay(
 ) -> float:
     """Return the median number of windows from a lasting shift to its alarm."""
     detector, options = Rule(rate=rate).set_up()
-    delays = []
+    delays: list[float] = []
     while len(delays) < runs:
         values = rng.normal(size=calm + 400)
         values[calm:] += shift

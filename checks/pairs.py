@@ -19,12 +19,14 @@ from checks.classes import Bools, Values, arrow, floats
 from checks.errors import ProfileError
 from checks.exact import Floats
 from checks.schema import Kind
-from checks.values import family_of, texts
+from checks.values import FLOAT_BITS, family_of, held, texts
 
 TOLERANCE = 1e-6
 """The relative difference up to which two numbers count as equal."""
 ABSOLUTE = 1e-6
 """The absolute one, as a share of the relative: 1e-12, for sums that cancel to zero."""
+FINEST = 2.0**-52
+"""A relative difference below this one may be lost where integers become floats."""
 MAX_EXAMINED = 50_000
 """Differing pairs that are asked for a cause, evenly spread over all of them."""
 
@@ -142,7 +144,9 @@ def compare(
         raise ProfileError(msg)
     sides = {family_of(ours.type), family_of(theirs.type)} - {"empty"}
     if sides <= {"number", "boolean"} and kind is not Kind.CATEGORICAL:
-        return _compare_numbers(floats(ours), floats(theirs), column, kind, tolerance)
+        exact = _whole(ours, theirs) if tolerance < FINEST else None
+        numbers = floats(ours), floats(theirs)
+        return _compare_numbers(*numbers, column, kind, tolerance, exact=exact)
     if sides == {"time"}:
         return _compare_times(_instants(ours), _instants(theirs), column)
     return _compare_texts(texts(ours), texts(theirs), column)
@@ -156,14 +160,38 @@ def _instants(array: pa.Array) -> Floats:
     return floats(pc.cast(array, pa.int64()))
 
 
-def _compare_numbers(
-    served: Floats, recomputed: Floats, column: str, kind: Kind, tolerance: float
+def _whole(served: pa.Array, recomputed: pa.Array) -> Bools | None:
+    """Return where two columns of integers are equal, to the last digit.
+
+    None where float64 tells as much.
+    """
+    sides = served, recomputed
+    if not all(pa.types.is_integer(side.type) for side in sides):
+        return None
+    if all(
+        side.type.bit_width <= FLOAT_BITS or held(side.drop_null()) for side in sides
+    ):
+        return None
+    exact = (pc.cast(side, pa.decimal128(20, 0)) for side in sides)
+    return np.asarray(pc.fill_null(pc.equal(*exact), fill_value=False))
+
+
+def _compare_numbers(  # noqa: PLR0913 - two columns, and what is the same in them
+    served: Floats,
+    recomputed: Floats,
+    column: str,
+    kind: Kind,
+    tolerance: float,
+    *,
+    exact: Bools | None,
 ) -> Pairs:
     larger = np.maximum(np.abs(served), np.abs(recomputed))
     with np.errstate(invalid="ignore"):
         near = np.abs(served - recomputed) <= tolerance * (larger + ABSOLUTE)
     # Infinities are equal to themselves, though their difference is no number.
     same = (near & np.isfinite(larger)) | (served == recomputed)
+    if exact is not None:
+        same &= exact
     pairs = _count(column, same, np.isnan(served), np.isnan(recomputed))
     rows = _examined(same, served, recomputed)
     found = laws.numbers(served[rows], recomputed[rows])

@@ -1,5 +1,7 @@
 """Arrow columns as the plain arrays that profiles count, whatever type they came in."""
 
+from decimal import Decimal
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -107,19 +109,16 @@ def latest(column: pa.ChunkedArray | pa.Array) -> int | None:
 def _apart(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column of numbers; raises Unmeasurable where float64 would merge some.
 
-    Whole numbers must each be held exactly; of decimals, which are rounded anyhow, no
-    two may become one.
+    Whole numbers must each be held exactly, and decimals, which are rounded anyhow,
+    have no more digits than float64 keeps apart. Each value is looked at by itself, so
+    that any part of a column is judged like the whole.
     """
     source = column.type
-    if pa.types.is_integer(source):
-        merged = source.bit_width > FLOAT_BITS and not _held(column)
-    else:
-        merged = (
-            pa.types.is_decimal(source)
-            and source.precision > FLOAT_DIGITS
-            and pc.count_distinct(column).as_py()
-            != pc.count_distinct(pc.cast(column, pa.float64(), safe=False)).as_py()
-        )
+    merged = (
+        pa.types.is_integer(source)
+        and source.bit_width > FLOAT_BITS
+        and not held(column)
+    ) or (pa.types.is_decimal(source) and not _short(column))
     if merged:
         cause = (
             f"the column holds {source} with more digits than float64 keeps (2**53): "
@@ -129,7 +128,21 @@ def _apart(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _held(column: pa.ChunkedArray) -> bool:
+def _short(column: pa.ChunkedArray) -> bool:
+    """Return whether no decimal has more digits, from first to last, than are kept."""
+    if column.type.precision <= FLOAT_DIGITS:
+        return True
+    limits = pc.min_max(column).as_py()
+    largest = max(abs(limits["min"] or 0), abs(limits["max"] or 0))
+    if largest < Decimal(1).scaleb(FLOAT_DIGITS - column.type.scale):
+        return True
+    digits = pc.replace_substring_regex(pc.cast(column, pa.string()), "E.*$|[-.]", "")
+    digits = pc.utf8_rtrim(pc.utf8_ltrim(digits, "0"), "0")
+    longest = pc.max(pc.utf8_length(digits)).as_py()
+    return longest is None or longest <= FLOAT_DIGITS
+
+
+def held(column: pa.ChunkedArray) -> bool:
     """Return whether float64 holds each of these 64-bit integers exactly."""
     limits = pc.min_max(column).as_py()
     if max(abs(limits["min"] or 0), abs(limits["max"] or 0)) <= 1 << FLOAT_BITS:

@@ -213,6 +213,9 @@ def test_what_ten_thousand_categories_hide_is_said() -> None:
         pa.array([-(2**53) - 1, 0]),
         pa.array([2**64 - 1, 0], pa.uint64()),
         pa.array([Decimal("1.0000000000000000000001"), Decimal("1.0")]),
+        pa.array([Decimal("1.0000000000000000000001")]),
+        pa.array([Decimal("12345678901234567.5"), Decimal("0.1")]),
+        pa.array([Decimal("-0.0012345678901234567")]),
     ],
 )
 def test_numbers_that_float64_would_merge_are_unknown_with_the_fix(
@@ -232,7 +235,9 @@ def test_numbers_that_float64_would_merge_are_unknown_with_the_fix(
         pa.array([2**53, -(2**53), 2**60, 3 * 2**61, -(2**63), 0]),
         pa.array([2**63, 2**64 - 2**11], pa.uint64()),
         pa.array([None, 2**62]),
-        pa.array([Decimal("12345678901234567.5"), Decimal("0.1")]),
+        pa.array([Decimal("123456789012345.000"), Decimal("0.1")]),
+        pa.array([Decimal("1e20"), Decimal("-1.5"), Decimal("0E-7")]),
+        pa.array([Decimal("0.00000000123456789012345"), None]),
     ],
 )
 def test_large_numbers_that_float64_holds_are_counted(values: pa.Array) -> None:
@@ -242,6 +247,28 @@ def test_large_numbers_that_float64_holds_are_counted(values: pa.Array) -> None:
     assert isinstance(found, NumericProfile)
     distinct = {float(v) for v in values.to_pylist() if v is not None}
     assert len(distinct) == int((found.counts[1::2] == 1).sum())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1.00000000000000000001", "1.0"],
+        ["1.5", "2.25", "123456789012345678.25"],
+        ["0.1", None, "0.2"],
+        ["1e-30", "5", "-7.25"],
+    ],
+)
+def test_any_part_of_decimals_is_judged_like_the_whole(
+    values: list[str | None],
+) -> None:
+    decimals = [None if v is None else Decimal(v) for v in values]
+    whole = pa.table({"x": pa.array(decimals, pa.decimal256(60, 30))})
+    numbers = pa.table({"x": pa.array([0.0, 1.0, 2.0])})
+    bins = Bins.fit(Schema.of([Column(name="x", kind=Kind.NUMERIC)]), numbers)
+
+    for cut in range(len(values) + 1):
+        merged = bins.profile(whole.slice(0, cut)).merge(bins.profile(whole.slice(cut)))
+        assert bins.profile(whole).to_bytes() == merged.to_bytes()
 
 
 @pytest.mark.parametrize("name", ["largest", "denormal", "one far row"])

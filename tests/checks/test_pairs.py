@@ -67,6 +67,24 @@ def test_the_tolerance_is_the_callers() -> None:
     assert found.match == 1
 
 
+@pytest.mark.parametrize(
+    ("served", "recomputed"),
+    [
+        (pa.array([2**60, 2**60 + 1, None]), pa.array([2**60, 2**60, None])),
+        (pa.array([2**63, 7, None], pa.uint64()), pa.array([2**62, 7, None])),
+        (pa.array([2**64 - 1, 1], pa.uint64()), pa.array([2**64 - 2, 1], pa.uint64())),
+    ],
+)
+def test_without_a_tolerance_integers_are_equal_to_the_last_digit(
+    served: pa.Array, recomputed: pa.Array
+) -> None:
+    exact = compare(served, recomputed, column="x", kind=Kind.NUMERIC, tolerance=0.0)
+    swapped = compare(recomputed, served, column="x", kind=Kind.NUMERIC, tolerance=0.0)
+
+    assert (1, 1) == (exact.match, exact.mismatch)
+    assert (1, 1) == (swapped.match, swapped.mismatch)
+
+
 def test_types_of_one_family_compare_and_numbers_as_categories_too() -> None:
     whole, floating = pa.array([1, 2], pa.int32()), pa.array([1.0, 2.0])
 

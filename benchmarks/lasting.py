@@ -17,6 +17,7 @@ from scipy import special
 from checks.errors import Unmeasurable
 from checks.sequence.course import FEWEST, Rule
 from checks.sequence.registry import Detector
+from checks.sequence.scores import scores
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +50,7 @@ def history(n: int, alike: float, sort: str, rng: np.random.Generator) -> Floats
 def first(values: Floats, detector: Detector, options: dict[str, object]) -> int | None:
     """Return the window of the first alarm."""
     try:
-        change = detector.detect(values, **options).first
+        change = detector.detect(scores(values), **options).first
     except Unmeasurable:
         return None
     return None if change is None else change.at

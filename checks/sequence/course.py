@@ -3,8 +3,8 @@
 A detector tells where a change began. Whether it still stands is asked of the points
 that came after, so that an incident lasts as long as the change does: by Wald's
 sequential test of the old level against the new one. Once the old level is back, the
-points between are left out, and the detector looks on from there. All of it is read
-from the history, each time again.
+points between are put on it, and the detector looks on. All of it is read from the
+history, each time again.
 """
 
 import math
@@ -37,8 +37,10 @@ _RIVERS: Mapping[str, dict[str, Any]] = {
     "kswin": {"convention": "river", "alpha": 0.005},
 }
 """Where river's defaults are not the detectors' own."""
-_CONVINCED = math.log(20)
+_CONVINCED = math.log(100)
 """The odds, as a logarithm, at which the old level is taken to be back."""
+_REST = 5
+"""Points that a chart rests once a change has gone: neighbours are often alike."""
 _STEP = 4.0
 """What one point may say for either level: a single wild one is not believed alone."""
 
@@ -74,7 +76,7 @@ class Rule:
         own: dict[str, Any] = {}
         if self.detector == CUSUM:
             limit = limit_for(sides / self.rate, float(told.get("slack", SLACK)))
-            own = {"estimates": "running", "warm_up": FEWEST, "slack": SLACK}
+            own = {"estimates": "known", "warm_up": FEWEST, "slack": SLACK}
             own |= {"threshold": limit, **direction}
         elif self.detector == "page_hinkley":
             limit = limit_for(sides / self.rate, float(told.get("delta", SLACK)))
@@ -118,25 +120,32 @@ def follow(history: Floats, rule: Rule) -> Course:
     detector, options = rule.set_up()
     if rule.convention == "river":
         return _as_river(values, detector, options)
-    kept = np.arange(len(values))
+    kept, seen, quiet = np.arange(len(values)), values.copy(), 0
     while True:
-        seen = values[kept]
-        found = detector.detect(_prepared(seen, rule), **options)
+        found = detector.detect(_prepared(seen, options, quiet), **options)
         if found.first is None:
             if found.statistic is None:
                 _too_few(len(values))
             p = _chance(found.statistic, options, rule)
-            return Course(change=None, statistic=_calm(values, kept, p))
+            return Course(change=None, statistic=_calm(seen, p))
         change = _sharper(seen, found.first)
         back = _back(seen, change)
         if back is None and rule.forgets(len(seen) - change.since):
-            kept = kept[change.since :]
-            continue
-        if back is None:
+            kept, seen, quiet = kept[change.since :], seen[change.since :], 0
+        elif back is None:
             break
-        kept = np.delete(kept, np.s_[change.since : max(back, change.since + 1)])
-    until = detector.detect(_prepared(seen[: change.at + 1], rule), **options)
-    p = _chance(until.statistic, options, rule)
+        elif change.at >= quiet:
+            # It was away and is back: its spread stays known, its level is forgotten.
+            away = slice(change.since, back[0])
+            seen[away] += seen[: change.since].mean() - seen[away].mean()
+            quiet = back[1] + 1 + _REST
+        else:
+            away = slice(change.since, back[0])
+            kept, seen = np.delete(kept, away), np.delete(seen, away)
+            quiet = max(change.since, quiet - (away.stop - away.start))
+    until = _prepared(seen, options, quiet)[: change.at + 1]
+    summed = detector.detect(until, **options).statistic
+    p = _chance(summed, options, rule)
     return Course(
         change=Change(at=int(kept[change.at]), since=int(kept[change.since])),
         statistic=_changed(seen, change, p),
@@ -174,15 +183,21 @@ def _as_river(values: Floats, detector: Detector, options: dict[str, Any]) -> Co
         return Course(change=last, statistic=_changed(values, last, None))
     if found.statistic is None and last is None:
         _too_few(len(values))
-    return Course(change=None, statistic=_calm(values, np.arange(len(values)), None))
+    return Course(change=None, statistic=_calm(values, None))
 
 
-def _prepared(values: Floats, rule: Rule) -> Floats:
-    """Return the points in the unit that the detector's limit is meant in."""
-    if rule.detector == "page_hinkley":
-        return scores(values)
-    if rule.detector == "adwin":
-        base = values[: max(FEWEST, 3)]
+def _prepared(values: Floats, options: Mapping[str, Any], quiet: int) -> Floats:
+    """Return the points in the unit that the detector's limit is meant in.
+
+    The charts sum scores, and begin at zero, at `quiet`, once a change has gone: what
+    said that the old level is back is no sign of another change.
+    """
+    if options.get("estimates") == "known" or "min_instances" in options:
+        found = scores(values)
+        found[:quiet] = 0.0
+        return found
+    if "delta" in options:
+        base = values[:FEWEST]
         deviation = float(base.std(ddof=1)) if len(base) > 1 else 0.0
         return (values - values[:1]) / (deviation or 1.0)
     return values
@@ -207,11 +222,12 @@ def _spread(before: Floats) -> float:
     return float(rest.std(ddof=1)) * math.sqrt(inflation(before))
 
 
-def _back(seen: Floats, change: Change) -> int | None:
-    """Return from where on the old level is back after a change; None while it is not.
+def _back(seen: Floats, change: Change) -> tuple[int, int] | None:
+    """Return from where on the old level is back, and where that is certain.
 
-    Wald's test: the sum of the logarithms of how much better the old level explains a
-    point than the new one, never below zero, until it speaks for the old one.
+    None while it is not. Wald's test: the sum of the logarithms of how much better the
+    old level explains a point than the new one, never below zero, until it speaks for
+    the old one.
     """
     before, since = seen[: change.since], seen[change.since : change.at + 1]
     if len(before) == 0:
@@ -221,7 +237,7 @@ def _back(seen: Floats, change: Change) -> int | None:
     for at in range(change.at + 1, len(seen)):
         total = max(0.0, total + _speaks(seen[at], old, new, spread))
         if total > _CONVINCED:
-            return began
+            return began, at
         began = began if total > 0 else at + 1
     return None
 
@@ -245,12 +261,11 @@ def _changed(seen: Floats, change: Change, p: float | None) -> Statistic:
     return _measured(before, since, arm, p)
 
 
-def _calm(values: Floats, kept: np.ndarray[Any, Any], p: float | None) -> Statistic:
-    """Measure the last point beside all that were calm before it."""
-    last = len(values) - 1
-    before = values[kept[kept < last]] if (kept < last).any() else values[:1]
+def _calm(seen: Floats, p: float | None) -> Statistic:
+    """Measure the last point beside all that came before it."""
+    before, last = seen[: max(1, len(seen) - 1)], seen[-1:]
     arm = Z * _spread(before) * math.sqrt(1 / len(before) + 1)
-    return _measured(before, values[last:], arm, p)
+    return _measured(before, last, arm, p)
 
 
 def _measured(before: Floats, since: Floats, arm: float, p: float | None) -> Statistic:

@@ -9,7 +9,7 @@ from checks.sequence.registry import detector
 from checks.sequence.scores import scores
 
 Direction = Literal["up", "down", "both"]
-Estimates = Literal["warm_up", "running"]
+Estimates = Literal["warm_up", "running", "known"]
 
 
 @dataclass(slots=True)
@@ -84,7 +84,8 @@ def cusum(  # noqa: PLR0913 - each is one word of the method
     against all before it (Hawkins' self-starting chart, one point worth at most
     three deviations, with serial correlation measured and allowed for), a warm-up of
     10 is enough, and the average run length is the textbook's. What is not found
-    soon is then learned as the usual. Monitors use it so.
+    soon is then learned as the usual. `known` is for points that are standardised
+    already: their target is 0, their deviation 1.
 
     Blind to changes of spread or shape that leave the mean (use `kswin`). Not for
     histories with a trend or a season: the target stays what the warm-up was. After a
@@ -106,20 +107,22 @@ def cusum(  # noqa: PLR0913 - each is one word of the method
         (slack >= 0, f"'slack' is {slack:g}, below 0"),
         (threshold > 0, f"'threshold' is {threshold:g}, not above 0"),
         (direction in ("up", "down", "both"), f"'direction' cannot be {direction!r}"),
-        (estimates in ("warm_up", "running"), f"'estimates' cannot be {estimates!r}"),
+        (
+            estimates in ("warm_up", "running", "known"),
+            f"'estimates' cannot be {estimates!r}",
+        ),
     )
-    running = estimates == "running"
     listed = values.tolist()
     changes: list[Change] = []
     statistic: float | None = None
     start = 0
     while start + warm_up < len(values):
         first = start + warm_up
-        if running:
-            chart = _Chart.standard(first)
+        if estimates == "running":
             listed[start:] = scores(values[start:]).tolist()
-        else:
-            chart = _Chart.of(values[start:first], first)
+        known = estimates != "warm_up"
+        warmed_up = values[start:first]
+        chart = _Chart.standard(first) if known else _Chart.of(warmed_up, first)
         change = chart.first_beyond(listed, slack, threshold, direction)
         statistic = chart.farthest(direction)
         if change is None:

@@ -6,6 +6,7 @@ from scipy import stats
 
 from benchmarks.lasting import LEVELS, STREAMS, delay, excess, history, single
 from checks.sequence.arl import limit_for, run_length
+from checks.sequence.course import Rule, follow
 
 RUNS = 200
 
@@ -23,6 +24,19 @@ def test_stable_windows_alarm_no_oftener_than_the_budget_allows(
     found = excess(histories, rate) * allowed
 
     assert found <= stats.poisson.ppf(0.995, allowed)
+
+
+def test_incidents_of_stable_windows_come_no_oftener_either() -> None:
+    rng = np.random.default_rng(23)
+    rule, begun, windows = Rule(rate=1 / 90), 0, 0
+    for _ in range(40):
+        values, stood = history(130, 0.6, "normal", rng), False
+        for n in range(11, 131):
+            stands = follow(values[:n], rule).change is not None
+            begun += stands and not stood
+            stood, windows = stands, windows + 1
+
+    assert begun <= stats.poisson.ppf(0.995, windows / 90)
 
 
 @pytest.mark.parametrize("level", LEVELS)

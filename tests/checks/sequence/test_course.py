@@ -61,7 +61,7 @@ def test_others_that_take_the_budget_keep_it_too(detector: str) -> None:
     alarms, points = 0, 0
     for _ in range(100):
         history = rng.normal(size=300)
-        seen = scores(history) if detector == "page_hinkley" else history
+        seen = history if detector == "adwin" else scores(history)
         first = found.detect(seen, **options).first
         alarms += first is not None
         points += 300 if first is None else first.at

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from checks import codec
 from checks.column import ColumnProfile, LevelProfile
@@ -196,6 +197,30 @@ class Reference:
         if tail <= found.p_value:
             return found
         return replace(found, p_value=tail, usual=True)
+
+    def rarity(
+        self, name: str, before: pa.Table, now: pa.Table, *, at: int | None
+    ) -> float:
+        """Return how rarely the stream takes some rows as far from others of its own.
+
+        For rows of one part of a window beside the same part of the reference: what
+        moves all rows of a day moves those of a part. 0 where nothing is known of it.
+        """
+        kept, column = self.variations.get(name), self.bins.schema.get(name)
+        if kept is None or column is None:
+            return 0.0
+        known, current = (
+            self.bins.counted(column, rows.column(name)) for rows in (before, now)
+        )
+        if not isinstance(known, ColumnProfile) or not isinstance(
+            current, ColumnProfile
+        ):
+            return 0.0
+        if not (known.n and current.n):
+            return 0.0
+        # What the rows of the reference lack is added to what the window's lack.
+        effect = (known.n + current.n) / known.n
+        return kept.tail(known, replace(current, design_effect=effect), at=at)
 
     def to_bytes(self, *, bare: bool = False) -> bytes:
         """Write the reference, a `bare` one without its bins; `from_bytes` reads it."""

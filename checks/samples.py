@@ -4,7 +4,7 @@ A profile tells columns one by one. How they go together is seen in whole rows, 
 a reference and a window each keep a sample.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,6 +29,7 @@ class Known:
     time: empty where none were kept. `dependence` is None where no two features hold
     numbers, or where it was not measured: `dependence_cause` says which. `clustering`
     is by how much a column's rows of one stretch are correlated, absent for not at all.
+    `rarity` says how rarely the stream takes a column's rows as far from others.
     """
 
     features: tuple[Column, ...]
@@ -37,6 +38,7 @@ class Known:
     dependence: Dependence | None = None
     dependence_cause: str = "fewer than two features of the reference hold numbers"
     clustering: Mapping[str, float] = field(default_factory=dict)
+    rarity: Callable[[str, pa.Table, pa.Table], float] = lambda _name, _was, _now: 0.0
 
     def among(
         self, names: Collection[str] | None, roles: Collection[Role] = tuple(Role)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -264,7 +265,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         span=_span(window),
         reference_outcomes=baseline.outcomes,
         segments=_parts(counted.profile, window),
-        **_sampled(watch, baseline, counted),
+        **_sampled(watch, baseline, counted, window),
         **(_pairs(watch, window, feeds) if Subject.PAIRS in subjects else {}),
     )
     if labelled := {entry.check.subject for entry in entries if entry.check.tasks}:
@@ -318,13 +319,17 @@ def _parts(profile: Profile, window: Window | None) -> dict[str, Evidence]:
     }
 
 
-def _sampled(watch: Watch, baseline: Baseline, counted: Counted) -> dict[str, Any]:
+def _sampled(
+    watch: Watch, baseline: Baseline, counted: Counted, window: Window | None
+) -> dict[str, Any]:
     """Lay the window's sampled rows beside the reference's, or say why not."""
     if not watch.settings.reference.training:
         return {"sample_cause": _NO_EARLIER_ROWS}
     table = watch.section.table
     features = (*table.with_role(Role.FEATURE), *table.with_role(Role.SEGMENT))
-    return {"known": baseline.known(features), "sample": counted.sample.table}
+    rarity = partial(baseline.reference.rarity, at=window.centre if window else None)
+    known = replace(baseline.known(features), rarity=rarity)
+    return {"known": known, "sample": counted.sample.table}
 
 
 _NO_EARLIER_ROWS = (

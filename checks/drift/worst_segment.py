@@ -8,13 +8,13 @@ import pyarrow as pa
 from checks.drift.jensen_shannon import jensen_shannon
 from checks.errors import Unmeasurable
 from checks.option import Range
-from checks.profile import Bins, Profile
+from checks.profile import Bins
 from checks.registry import Subject, check
 from checks.sample import arrow
 from checks.samples import Known
 from checks.schema import Role, Schema
 from checks.search import halves, worst
-from checks.segment import Segment
+from checks.segment import Segment, members
 from checks.statistic import Statistic
 from checks.verdict import Family
 
@@ -65,24 +65,32 @@ def worst_segment(
     (was, before), (seen, unseen) = halves(reference.rows), halves(current)
     found = worst(was, seen, reference.features, smallest=smallest // 2)
     column = next(c for c in reference.features if c.name == found.column)
-    bins = Bins.fit(Schema.of([column]), before)
-    known, now = (_inside(bins, rows, found.segment) for rows in (before, unseen))
-    if min(known.rows, now.rows) < FEWEST:
+    known, now = (_inside(rows, found.segment) for rows in (before, unseen))
+    if min(known.num_rows, now.num_rows) < FEWEST:
         cause = f"too few rows of the segment {found.segment.name} are left to measure"
         raise Unmeasurable(cause)
-    effect = reference.effect(column.name, now.rows)
+    bins = Bins.fit(Schema.of([column]), before)
+    effect = reference.effect(column.name, now.num_rows)
     measured = jensen_shannon(
-        replace(known.columns[column.name], design_effect=effect),
-        replace(now.columns[column.name], design_effect=effect),
+        *(
+            replace(bins.counts(rows).columns[column.name], design_effect=effect)
+            for rows in (known, now)
+        )
     )
+    rarity = reference.rarity(column.name, known, now)
     name = found.segment.name
     told = f"{column.name} has changed most where {name}"
     return replace(
-        measured, segment=name, detail=told, explained_by=((column.name, 1.0),)
+        measured,
+        p_value=max(measured.p_value or 0.0, rarity),
+        usual=rarity > (measured.p_value or 0.0),
+        segment=name,
+        detail=told,
+        explained_by=((column.name, 1.0),),
     )
 
 
-def _inside(bins: Bins, rows: pa.Table, segment: Segment) -> Profile:
-    """Count the rows that lie in a segment."""
-    ((_, places),) = bins.members(rows, [segment])
-    return bins.counts(rows.take(arrow(places)))
+def _inside(rows: pa.Table, segment: Segment) -> pa.Table:
+    """Return the rows that lie in a segment."""
+    ((_, places),) = members([segment], rows.column, rows.num_rows)
+    return rows.take(arrow(places))

@@ -1,5 +1,6 @@
 """The worst segment: found on one half of the rows, measured on the other."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -111,6 +112,43 @@ def test_rows_that_vary_together_are_less_certain() -> None:
 def test_a_segment_of_hardly_any_rows_is_refused(smallest: int) -> None:
     with pytest.raises(OptionError, match="at least 20"):
         registry.get("worst_segment").validate({"smallest": smallest})
+
+
+def test_what_the_stream_does_by_itself_is_not_certain() -> None:
+    usual, now = known(rows(5_000, 1)), rows(5_000, 2, by=30.0)
+    asked: list[tuple[str, int, int]] = []
+
+    def rarity(name: str, before: pa.Table, after: pa.Table) -> float:
+        asked.append((name, before.num_rows, after.num_rows))
+        return 0.4
+
+    alone = worst_segment(usual, now)
+    found = worst_segment(replace(usual, rarity=rarity), now)
+
+    assert [("spent", alone.n_reference, alone.n_current)] == asked
+    assert (0.4, True) == (found.p_value, found.usual)
+    assert (alone.value, alone.low) == (found.value, found.low)
+
+
+def test_a_level_of_whole_days_is_known_from_the_reference() -> None:
+    rng = np.random.default_rng(8)
+    days = [moved(rows(400, day), rng.normal(0, 12)) for day in range(60)]
+    bins = Bins.fit(SCHEMA, pa.concat_tables(days))
+    reference = Reference.of(bins, [bins.profile(day) for day in days], timed=True)
+    rarity = functools.partial(reference.rarity, at=None)
+
+    usual = rarity("spent", rows(400, 98), moved(rows(400, 99), 8.0))
+    far = rarity("spent", rows(400, 98), moved(rows(400, 99), 120.0))
+
+    assert far < 1e-6
+    assert usual > 0.05
+    assert rarity("nothing", rows(9, 1), rows(9, 2)) == 0.0
+
+
+def moved(table: pa.Table, by: float) -> pa.Table:
+    """Move all the rows' `spent`."""
+    spent = np.asarray(table["spent"]) + by
+    return table.set_column(3, "spent", pa.array(spent.tolist()))
 
 
 @pytest.mark.parametrize("n", [0, 1, 60])

@@ -105,8 +105,10 @@ class _Pairs:
     """The pairs of a window that can be measured, beside the reference's.
 
     `before` and `after` are Fisher's z, `spread` the standard deviation of their
-    difference without a change, `degrees` those that it is known with, and `skewness`
-    that of the window's correlation.
+    difference without a change, `degrees` those that it is known with, `skewness`
+    that of the window's correlation, and `breathing` the part of the variance that is
+    between stretches: how days differ is seldom normal, so that as much skewness is
+    granted to it.
     """
 
     labels: tuple[str, ...]
@@ -115,6 +117,7 @@ class _Pairs:
     spread: Floats
     degrees: Floats
     skewness: Floats
+    breathing: Floats
 
     @property
     def sigmas(self) -> Floats:
@@ -137,6 +140,7 @@ class _Pairs:
         sigmas = self.sigmas
         tails = 2 * special.stdtr(self.degrees, -sigmas)
         skewness = self.skewness * np.sign(self.after - self.before)
+        skewness = np.maximum(skewness, self.breathing)
         skewed = skewness > SYMMETRIC
         root = 2 / np.where(skewed, skewness, 1.0)
         third = 2 * special.gammaincc(root**2, root**2 + sigmas * root)
@@ -176,6 +180,7 @@ def _compared(was: Dependence, names: Sequence[str], now: Correlations) -> _Pair
         spread=np.sqrt(spread),
         degrees=np.minimum(np.maximum(degrees, 1.0), rows - 2),
         skewness=now.skewness[i] * now.skewness[j] / np.sqrt(rows),
+        breathing=excess / spread,
     )
 
 

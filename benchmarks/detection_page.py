@@ -1,5 +1,6 @@
 """docs/detection.md: tables of what was measured, and what is to be said of them."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,13 +27,13 @@ def page(found: Sequence[Measured]) -> str:
         *_summary(asked),
         ALARMS.format(budget=budget, cause=_beyond(asked)),
         *_alarms(asked),
-        EQUAL.format(told=_lost(asked)),
+        EQUAL.format(told=_compared(asked)),
         *_detection(asked, level_of),
         DEFAULTS,
         *_detection(asked, lambda *_: 1.0, clean=True),
         DELAYS.format(patience=PATIENCE),
         *_delays(asked),
-        HOW.format(most=MOST),
+        HOW.format(most=MOST, counts=_counts(found)),
     ]
     return "\n".join(told) + "\n"
 
@@ -106,17 +107,23 @@ HOW = """
   its weekday and its timetable, and only the lot says which is which: clean by
   construction.
 - **References** are 60 days (14 with 100,000 rows × 200 columns). Every cell has
-  several, each with windows of its own after it: 2 to 10 references, and 30 to 600
-  clean windows in all. Intervals take windows of one reference to be independent.
+  several, each with windows of its own after it; intervals take these windows to be
+  independent. Windows of a cell:
+{counts}
 - **Not every product of rows and columns** was measured, for its time's sake: 200
-  columns with 50 and 1,000 rows, and with 100,000 i.i.d. ones; peers with up to 10,000
-  rows.
+  columns with 50 and 1,000 rows, and with 100,000 i.i.d. ones; peers with 10 columns
+  and up to 10,000 rows, and with 50 columns and 1,000 rows in two streams.
 - **driftd**: Holm's correction, `min_rows` 1, so that small windows are judged at all.
 - **Evidently**: each column's default test; its reference is at most {most:,} rows.
 - **NannyML**: its univariate drift (Jensen-Shannon) and missing-value calculators with
   chunks of a day; what is moved for equal false alarms is the 3 in its "mean ± 3
   standard deviations".
 - Everything is drawn from fixed seeds: the same versions give the same page."""
+
+
+WHY = """What is lost is lost in small windows: to be certain, a window must lie
+outside of what the reference's 60 days do by themselves, at a level that all checks of
+the window share."""
 
 
 def _cells(asked: Asked) -> list[Cell]:
@@ -214,8 +221,13 @@ def _loses(rates: Sequence[Rate | None]) -> bool:
     return ours is not None and any(ours.below(o) for o in others if o is not None)
 
 
+def _wins(rates: Sequence[Rate | None]) -> bool:
+    ours, *others = rates
+    return ours is not None and all(o.below(ours) for o in others if o is not None)
+
+
 def _delays(asked: Asked) -> Iterator[str]:
-    yield _header("stream", "rows", "side", *SHIFTS[:4])
+    yield _header("stream", "side", "rows", *SHIFTS[:4], texts=2)
     for cell in _cells(asked):
         for rule in COMPARED:
             one = asked.get((cell, rule))
@@ -223,7 +235,7 @@ def _delays(asked: Asked) -> Iterator[str]:
                 continue
             told = [_delay(runs) for runs in one.delays[rule].values()]
             side, rows = rule.partition(",")[0], _rows(cell.stream, cell.rows)
-            yield f"| {cell.stream} | {rows} | {side} | {' | '.join(told)} |"
+            yield f"| {cell.stream} | {side} | {rows} | {' | '.join(told)} |"
 
 
 def _delay(runs: Sequence[int]) -> str:
@@ -244,20 +256,40 @@ def _beyond(asked: Asked) -> str:
     return f"**In {len(beyond)} of {len(cells)} cells driftd is above it**, marked †."
 
 
-def _lost(asked: Asked) -> str:
+def _compared(asked: Asked) -> str:
+    """Say in how many cells the best peer is better, and in how many it is worse."""
     compared = [
-        (cell, kind, _rates(asked, cell, kind, level_of))
+        _rates(asked, cell, kind, level_of)
         for cell in _cells(asked)
         for kind in SHIFTS
         if (cell, ANY) in asked
     ]
-    lost = sum(_loses(rates) for *_, rates in compared)
-    said = f"In {lost} of {len(compared)} cells" if lost else "In no cell"
+    lost, won = sum(map(_loses, compared)), sum(map(_wins, compared))
     mark = ", marked ‡" if lost else ""
-    return (
-        f"{said} a peer notices certainly more than driftd does (Fisher's exact test, "
-        f"0.5 %){mark}."
+    return textwrap.fill(
+        f"Of {len(compared)} comparisons driftd notices certainly more than both peers "
+        f"in {won}, and certainly less than one in {lost}{mark} (Fisher's exact test, "
+        f"0.5 %). {WHY if lost else ''}",
+        88,
     )
+
+
+def _counts(found: Sequence[Measured]) -> str:
+    """Say how many windows there were in a cell."""
+    told = []
+    for rule in COMPARED:
+        asked = [one.scores[rule] for one in found if rule in one.scores]
+        if asked:
+            clean, moved = (
+                " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
+                for counts in zip(
+                    *((len(one[CLEAN]), len(one[SHIFTS[0]])) for one in asked),
+                    strict=True,
+                )
+            )
+            side = rule.partition(",")[0]
+            told.append(f"  - {side}: {clean} clean ones, {moved} of each shift")
+    return "\n".join(told)
 
 
 def _rows(stream: str, rows: int) -> str:

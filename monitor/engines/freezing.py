@@ -20,7 +20,7 @@ from checks.bins import ColumnBins, Floats, LevelBins, NumericBins
 from checks.column import level_counts
 from checks.distinct import Distinct
 from checks.errors import Unmeasurable
-from checks.profile import Bins, distinct, together
+from checks.profile import Bins, Profile, distinct, together
 from checks.reference import Reference
 from checks.sample import arrow
 from checks.schema import Column, Role, Schema
@@ -106,12 +106,14 @@ class Freezing:
         names = self._rows.schema.names
         kept: dict[str, pa.ChunkedArray] = {}
         parts: dict[str | None, list[Reference]] = {}
+        empty = bins.empty(self._rows.schema)
         gleaning = Gleaning(self._rows, keep=self._keep, by=self._by)
         with ThreadPoolExecutor(self._threads) as pool:
             gleaning.choose(pool, self._threads)
             places = gleaning.places
             work = [
-                (block, bins, causes, places) for block in self._blocks(names, groups)
+                (block, empty, bins, causes, places)
+                for block in self._blocks(names, groups)
             ]
             for found in in_order(pool, self._threads, self._count, work):
                 kept.update(found.kept)
@@ -174,6 +176,7 @@ class Freezing:
     def _count(
         self,
         names: Sequence[str],
+        empty: Profile,
         bins: Bins,
         causes: Mapping[str, str],
         places: Sequence[npt.NDArray[np.int64]],
@@ -186,7 +189,7 @@ class Freezing:
             starts = np.cumsum([0, *(self._rows.sizes[n] for n in portion)])
             wanted = [places[n] + starts[i] for i, n in enumerate(portion)]
             block.add(groups, arrays, np.concatenate(wanted))
-        block.reduce()
+        block.reduce(empty)
         return block
 
 
@@ -317,9 +320,11 @@ class _Block:
             for stretch, part in group.split(arrays[moments]):
                 tallies[stretch].reach(latest(part))
 
-    def reduce(self) -> None:
-        """Learn from the stretches what is kept of them, and let them go."""
-        empty = self._bins.empty(self._rows.schema)
+    def reduce(self, empty: Profile) -> None:
+        """Learn from the stretches what is kept of them, and let them go.
+
+        `empty` is the profile of no rows at all.
+        """
         for group, tallies in self._tallies.items():
             # A segment may have no rows at all; its columns are known all the same.
             for name in self._watched:

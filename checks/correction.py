@@ -1,5 +1,7 @@
 """p-values of many checks at once, adjusted so that a clean window stays clean."""
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -14,14 +16,53 @@ class Correction(StrEnum):
     NONE = "none"
 
 
-def adjust(p_values: Sequence[float], method: Correction) -> list[float]:
+Attainable = tuple[float, ...] | None
+"""The p-values up to UTMOST that a test can give, ascending; None where any can."""
+UTMOST = 0.05
+"""No window is judged at a larger level."""
+
+
+def spent(attainable: Attainable, level: float) -> float:
+    """Return how often a test whose null is true gives a p-value up to a level.
+
+    A test of counts gives few different ones: the largest of these that is no larger.
+
+    >>> spent(None, 0.01), spent((0.0001, 0.02), 0.01), spent((), 0.01)
+    (0.01, 0.0001, 0.0)
+    """
+    if attainable is None:
+        return level
+    below = bisect_right(attainable, level)
+    return attainable[below - 1] if below else 0.0
+
+
+def family_of(attainable: Sequence[Attainable], alpha: float) -> float:
+    """Count the tests that share a level; those that spend less count for less.
+
+    >>> family_of([None, None, (), (1e-9,)], 0.01)
+    2.0
+    """
+    level = alpha / max(1, len(attainable))
+    return round(math.fsum(spent(one, level) for one in attainable) / level, 3)
+
+
+def adjust(
+    p_values: Sequence[float],
+    method: Correction,
+    attainable: Sequence[Attainable] | None = None,
+) -> list[float]:
     """Return the adjusted p-values, in the order given.
 
     Holm, Scand. J. Statistics 6 (1979); Benjamini and Hochberg, J. R. Stat. Soc. B 57
-    (1995), as `scipy.stats.false_discovery_control`.
+    (1995), as `scipy.stats.false_discovery_control`. Where it is known which p-values
+    each test can give, Holm's sum is of what each spends (Tarone, Biometrics 46, 1990;
+    Zhu and Guo, Statistica Neerlandica 74, 2020): a test of missing rows where nothing
+    is missing takes nothing from the others.
 
     >>> adjust([0.01, 0.04, 0.03], Correction.HOLM)
     [0.03, 0.06, 0.06]
+    >>> adjust([0.01, 0.04, 1.0], Correction.HOLM, [None, None, ()])
+    [0.02, 0.04, 1.0]
     >>> adjust([0.01, 0.04, 0.03], Correction.BENJAMINI_HOCHBERG)
     [0.03, 0.04, 0.04]
     """
@@ -31,9 +72,19 @@ def adjust(p_values: Sequence[float], method: Correction) -> list[float]:
     order = sorted(range(n), key=lambda i: p_values[i])
     adjusted = [1.0] * n
     if method is Correction.HOLM:
+        known = [None] * n if attainable is None else attainable
+        left = {i for i in range(n) if known[i] is None or known[i]}
         worst = 0.0
         for rank, i in enumerate(order):
-            worst = max(worst, min(1.0, (n - rank) * p_values[i]))
+            p = p_values[i]
+            left.discard(i)
+            # Above every level that is judged at, the plain rule is near enough.
+            others = (
+                math.fsum(spent(known[j], p) for j in left)
+                if p <= UTMOST
+                else p * (n - rank - 1)
+            )
+            worst = max(worst, min(1.0, p + others))
             adjusted[i] = worst
         return adjusted
     best = 1.0

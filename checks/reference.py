@@ -248,7 +248,7 @@ class Reference:
         for facet, variations in kept:
             header[facet] = {}
             for name, one in sorted(variations.items()):
-                header[facet][name] = one.length
+                header[facet][name] = [one.length, one.ordered]
                 arrays[f"{facet}/{name}/cells"] = one.cells
                 arrays[f"{facet}/{name}/counts"] = one.counts.ravel()
                 arrays[f"{facet}/{name}/centres"] = one.centres
@@ -325,7 +325,7 @@ def _read(
 ) -> dict[str, Variation]:
     """Read the variations of one facet; a reference of an earlier version has none."""
     found = {}
-    for name, length in header.get(facet, {}).items():
+    for name, (length, ordered) in header.get(facet, {}).items():
         cells = arrays[f"{facet}/{name}/cells"]
         groups = int(cells.max()) + 1 if len(cells) else 2
         found[name] = Variation(
@@ -333,6 +333,7 @@ def _read(
             counts=arrays[f"{facet}/{name}/counts"].reshape(-1, groups),
             centres=arrays[f"{facet}/{name}/centres"],
             length=length,
+            ordered=ordered,
         )
     return found
 

@@ -6,11 +6,14 @@ import numpy as np
 from scipy import special
 
 from checks.bins import Floats
+from checks.correction import UTMOST
 from checks.interval import normal_tail, share_difference
 from checks.statistic import Statistic
 
 MIN_EXPECTED = 5.0
 """Cochran's rule: below this many expected rows a share is not nearly normal."""
+FEW_MARKED = 12
+"""Marked rows up to which the p-values of their share are few enough to be listed."""
 
 
 def larger_share(  # noqa: PLR0913 - two counts of two samples
@@ -45,6 +48,9 @@ def larger_share(  # noqa: PLR0913 - two counts of two samples
         at_reference=p,
         at_current=q,
         detail=detail,
+        attainable=attainable(
+            count_reference / effect, reference, count_current / effect, current
+        ),
     )
 
 
@@ -90,6 +96,25 @@ def fisher(count_1: float, n_1: float, count_2: float, n_2: float) -> float:
     k = np.arange(c, min(m, marked) + 1, dtype=np.float64)
     terms = _log_choose(m, k) + _log_choose(n, marked - k) - _log_choose(n + m, marked)
     return min(1.0, float(np.exp(terms).sum()))
+
+
+def attainable(
+    count_1: float, n_1: float, count_2: float, n_2: float
+) -> tuple[float, ...] | None:
+    """Return the p-values up to 0.05 that `fisher` can give for so many marked rows.
+
+    None where these are so many that nearly any can come.
+
+    >>> attainable(0, 100, 0, 100), [round(p, 3) for p in attainable(3, 90, 1, 10)]
+    ((), [0.0, 0.003, 0.049])
+    """
+    a, n = math.ceil(count_1), max(1, math.floor(n_1))
+    c, m = math.floor(count_2), max(1, math.floor(n_2))
+    marked = min(a, n) + c
+    if marked > FEW_MARKED:
+        return None
+    found = (fisher(marked - k, n, k, m) for k in range(min(m, marked), 0, -1))
+    return tuple(p for p in found if p <= UTMOST)
 
 
 def _log_choose(n: float, k: Floats | float) -> Floats:

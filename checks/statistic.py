@@ -35,7 +35,8 @@ class Statistic:
     `segment` names the rows that a check has searched out by itself; the verdict
     carries it. `usual` says that the p-value is that of the stream's own stretches,
     which differ as much, and not that of the rows, which alone would be smaller.
-    carries it.
+    `attainable` are the p-values up to 0.05 that the test could have given at all,
+    given what it conditions on; None where any could come.
     `ruling` is set where another system's rule decides instead of the two keys.
 
     Raises ValueError when a number is not finite: a check that cannot give a finite
@@ -55,6 +56,7 @@ class Statistic:
     explained_by: tuple[tuple[str, float], ...] = ()
     segment: str | None = field(default=None, compare=False)
     usual: bool = False
+    attainable: tuple[float, ...] | None = None
     ruling: Ruling | None = None
 
     def __post_init__(self) -> None:

@@ -200,12 +200,7 @@ def evaluate(
     """
     entries = tuple(entries)
     measured = _measured(entries, reference, evidence)
-    p_values = [
-        found.p_value
-        for found in measured
-        if isinstance(found, Statistic) and found.p_value is not None
-    ]
-    adjusted = iter(adjust(p_values, correction))
+    adjusted = iter(_adjusted(measured, correction))
     verdicts = []
     for entry, found in zip(entries, measured, strict=True):
         if isinstance(found, str):
@@ -232,6 +227,18 @@ def evaluate(
 def _limit(entry: Entry, found: Statistic) -> float | None:
     """Return the threshold that decided."""
     return found.ruling.threshold if found.ruling else entry.threshold.fail
+
+
+def _adjusted(
+    measured: Iterable[Statistic | str], correction: Correction
+) -> list[float]:
+    """Adjust the p-values of those checks that gave one."""
+    found = [
+        (one.p_value, one.attainable)
+        for one in measured
+        if isinstance(one, Statistic) and one.p_value is not None
+    ]
+    return adjust([p for p, _ in found], correction, [known for _, known in found])
 
 
 def _unknown(entry: Entry, cause: str) -> Verdict:

@@ -6,19 +6,20 @@ the reference, of one window's length, is reduced to the counts of a few groups;
 shares, in coordinates in which independent rows vary alike in all directions
 (Pearson's metric), are a cloud of points, and another window is one point more.
 
-Days differ in one direction above all: their level. So a window is asked two things.
-Is its level unusual: Student's t of a further observation. And is its shape unusual,
-given its level: what the level and its square explain is taken away first, and the
-rest is compared with what they left over in the reference (the ANOVA-type statistic of
-Brunner, Dette and Munk, J. Am. Stat. Assoc. 92, 1997: Box's approximation of a sum of
-unequal squares by an F distribution). A season, where one is found, is taken away
-before both. So a shift of the level must exceed what days do by themselves, and a
-change of shape cannot hide behind it.
+Days differ in one direction above all: their level, which is the mean of the ranks of
+an ordered column, and elsewhere the direction in which the stretches differ most. So a
+window is asked two things. Is its level unusual: Student's t of a further observation.
+And is its shape unusual, given its level: what the level and its square explain is
+taken away first, and the rest is compared with what they left over in the reference
+(the ANOVA-type statistic of Brunner, Dette and Munk, J. Am. Stat. Assoc. 92, 1997:
+Box's approximation of a sum of unequal squares by an F distribution). A season, where
+one is found, is taken away before both. So a shift of the level must exceed what days
+do by themselves, and a change of shape cannot hide behind it.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,8 +37,8 @@ MOST = 400
 """Stretches that are kept: more of them would hardly tell more."""
 LEVELS = 20
 """Levels of a categorical column that are told apart, at most."""
-EXPECTED = 5
-"""Rows of a stretch below which a level is not told apart from the rest (Cochran)."""
+EXPECTED = 1
+"""Rows of a stretch below which a level is not told apart from the rest."""
 LAGS = 14
 """Stretches over which one may remember another, at most."""
 SEASONAL = 0.01
@@ -51,13 +52,15 @@ class Variation:
     `cells` names the group of each cell of the column's profile, and is empty where
     the groups are rows with a value and rows without one. `centres` are those of the
     stretches and `length` is theirs, in microseconds; without times they are empty and
-    0. All of it is integers: its stored form is the same on every machine.
+    0. `ordered` says that the groups are neighbours on an axis. All of it is integers:
+    its stored form is the same on every machine.
     """
 
     cells: Ints
     counts: Ints
     centres: Ints
     length: int
+    ordered: bool = False
 
     @classmethod
     def of_values(
@@ -69,9 +72,9 @@ class Variation:
     ) -> "Variation":
         """Count the stretches of a column in groups that the reference decides."""
         cells = _groups(reference, len(stretches))
-        return cls._kept(
-            cells, [summed(one, cells) for one in stretches], centres, length
-        )
+        counts = [summed(one, cells) for one in stretches]
+        kept = cls._kept(cells, counts, centres, length)
+        return replace(kept, ordered=not isinstance(reference, LevelProfile))
 
     @classmethod
     def of_missing(
@@ -136,14 +139,14 @@ class Variation:
 
     @cached_property
     def _plain(self) -> "_Fit | None":
-        return _Fit.of(self.counts, self.centres, Season())
+        return _Fit.of(self, Season())
 
     @cached_property
     def _seasonal(self) -> "_Fit | None":
         season = Season.of(self.centres, self.length)
         if not season.waves:
             return self._plain
-        found = _Fit.of(self.counts, self.centres, season)
+        found = _Fit.of(self, season)
         return found if found is not None and found.explains else self._plain
 
 
@@ -219,20 +222,22 @@ class _Fit:
     explains: bool
 
     @classmethod
-    def of(cls, counts: Ints, centres: Ints, waves: Season) -> "_Fit | None":
+    def of(cls, seen: Variation, waves: Season) -> "_Fit | None":
         """Fit; None where the stretches are too few or hold one group alone."""
-        held = counts.sum(axis=1) > 0
-        counts = counts[held]
+        held = seen.counts.sum(axis=1) > 0
+        counts = seen.counts[held]
         if len(counts) < FEWEST or (counts.sum(axis=0) > 0).sum() < 2:  # noqa: PLR2004 - one cannot move
             return None
         rows = counts.sum(axis=1)
         axes, points = _cloud(counts)
-        terms = waves.terms(centres[held] if waves.waves else rows)
+        terms = waves.terms(seen.centres[held] if waves.waves else rows)
         centre = np.append(0.0, terms[:, 1:].mean(axis=0))
         season = _Regression.of(terms - centre, points)
         left = points - (terms - centre) @ season.coefficients
-        turn = np.linalg.eigh(left.T @ left)[1][:, ::-1]
-        left = left @ turn
+        turn = np.eye(left.shape[1])
+        if not seen.ordered:
+            turn = np.linalg.eigh(left.T @ left)[1][:, ::-1]
+            left = left @ turn
         memory, used = _memory(left), float(np.linalg.matrix_rank(terms))
         free = len(left) - used * memory
         degrees = _independent(len(left), memory) - used
@@ -306,12 +311,13 @@ def _cloud(counts: Ints) -> tuple[Floats, Floats]:
     """Return axes, and each stretch's place on them as a distance from the whole.
 
     In these coordinates the shares of n independent rows have the variance 1 / n in
-    all directions.
+    all directions. The first is the mean of the ranks.
     """
     # Half a row: a group that the reference lacks can be entered, at a price.
     share = (counts.sum(axis=0) + 0.5) / (counts.sum() + 0.5 * counts.shape[1])
     root = np.sqrt(share)
-    whole = np.linalg.qr(root[:, None], mode="complete")[0]
+    ranks = np.cumsum(share) - share / 2 - 0.5
+    whole = np.linalg.qr(np.stack([root, root * ranks], axis=1), mode="complete")[0]
     axes = whole[:, 1:] / root[:, None]
     return axes, (counts / counts.sum(axis=1)[:, None] - share) @ axes
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from checks.correction import Correction
+from checks.correction import Correction, family_of
 from checks.errors import ChecksError
 from checks.evidence import Evidence
 from checks.outcomes import Outcomes
@@ -351,7 +351,14 @@ def _too_small(
         for entry, verdict in zip(entries, verdicts, strict=True)
         if entry.segment is None and verdict.status in (Status.PASS, Status.WARN)
     ]
-    family = sum(verdict.p_adjusted is not None for verdict in verdicts)
+    family = family_of(
+        [
+            verdict.statistic.attainable
+            for verdict in verdicts
+            if verdict.statistic and verdict.p_adjusted is not None
+        ],
+        watch.alpha,
+    )
     level = level_of(watch.alpha, family, Correction(watch.settings.correction))
     silent = mute(judged, reference, counted.profile, level)
     if silent:

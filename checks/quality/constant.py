@@ -40,6 +40,12 @@ def constant(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     measurable(reference, current)
     held = _held(current)
     known = _counts(reference)
+    effect = reference.design_effect
+    rarely = _chance(
+        known / effect,
+        int(known.argmax()) if held is None else held,
+        current.n / effect,
+    )
     if held is None or np.count_nonzero(known) < 2:  # noqa: PLR2004 - one value: constant
         return Statistic(
             value=0.0,
@@ -48,9 +54,10 @@ def constant(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
             p_value=1.0,
             n_reference=reference.n,
             n_current=current.n,
+            attainable=(rarely,),
         )
     same = int(known[held])
-    others, effect = reference.n - same, reference.design_effect
+    others = reference.n - same
     low, high = share_difference(
         0, current.n / effect, others / effect, reference.n / effect
     )
@@ -58,7 +65,8 @@ def constant(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
         value=others / reference.n,
         low=max(0.0, low),
         high=high,
-        p_value=_chance(known / effect, held, current.n / effect),
+        p_value=rarely,
+        attainable=(rarely,),
         n_reference=reference.n,
         n_current=current.n,
         hidden=_hidden(reference, held),

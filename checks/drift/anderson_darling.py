@@ -103,7 +103,7 @@ def _bounds(
         (below, 4 * ((1 - below) ** 2 - above**2)),
     ):
         bound = np.divide(part, whole, out=np.full_like(part, np.inf), where=whole > 0)
-        most = np.minimum(most, bound)
+        most = np.maximum(np.minimum(most, bound), 0.0)
     atom = mass * _over(gap.middle**2, _room(below, above, mass))
     least[1::2] = most[1::2] = atom[1::2]
     return np.minimum(least, most), most

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import special
 
-from checks.bins import Floats
+from checks.bins import TINIEST, Floats
 from checks.chance import generator, permutation_p, tail
 from checks.column import level_counts
 from checks.dependence import FEWEST_STRETCHES
@@ -149,7 +149,8 @@ class Scale:
             values = _numbers(reference, column, shares[column.name])
             other = _numbers(current, column, shares[column.name])
             known = values[np.isfinite(values)] if values is not None else np.empty(0)
-            if other is None or not len(known):
+            # What float64 cannot square has no bins either.
+            if other is None or not len(known) or np.abs(known).max() > 1 / TINIEST:
                 left.append(column.name)
             elif known.std() > 0:
                 kept.append(column)

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +223,37 @@ def test_a_check_leaves_nothing_behind_but_the_cached_reference(
     out, err = capsys.readouterr()
     assert out == first
     assert "cached_baseline_damaged" in err
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause"),
+    [
+        (lambda kept: kept[:-9], "truncated"),
+        (lambda kept: kept[:7] + b"\x63\x00" + kept[9:], "written in format 99"),
+        (lambda kept: kept[:-1] + bytes([kept[-1] ^ 1]), "checksum does not match"),
+        (lambda _: b"PAR1", "this is no baseline of driftd's"),
+    ],
+)
+def test_a_kept_baseline_that_cannot_be_read_is_named_with_the_cause_and_made_again(
+    files: Path,
+    tmp_path: Path,
+    capsys: Captured,
+    spoil: Callable[[bytes], bytes],
+    cause: str,
+) -> None:
+    asked = ("check", files, "--data", "clean.parquet", "--format", "json")
+    command(*asked)
+    first = capsys.readouterr().out
+    (kept,) = (p for p in (tmp_path / "cache/driftd").rglob("*") if p.is_file())
+    whole = kept.read_bytes()
+    kept.write_bytes(spoil(whole))
+
+    assert command(*asked) == 0
+    out, err = capsys.readouterr()
+    assert out == first
+    assert cause in err
+    assert kept.name in err
+    assert kept.read_bytes() == whole
 
 
 def test_another_reference_is_not_mistaken_for_the_cached_one(

@@ -22,6 +22,9 @@ from monitor.engines.base import Fragment
 from monitor.engines.columns import CROWD, Chosen, Keys, Places, in_order
 from monitor.engines.stretches import Stretches
 
+CELLS = 4_000_000
+"""Values that are looked at together, where rows have no time: few of a wide table."""
+
 
 class Gleaning:
     """The rows that are taken from a reference as its columns pass."""
@@ -45,7 +48,8 @@ class Gleaning:
 
     def choose(self, pool: Executor, threads: int) -> None:
         """Choose the rows; raises SourceError."""
-        most = max(self._keep, ROWS_OF_STRETCH * MOST_STRETCHES)
+        most = ROWS_OF_STRETCH * MOST_STRETCHES
+        most = max(self._keep, min(most, CELLS // max(1, len(self._rows.schema))))
         sets: dict[int | None, Chosen] = {
             None: Chosen(self._keep if self._apart else most)
         }

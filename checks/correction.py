@@ -36,10 +36,10 @@ def spent(attainable: Attainable, level: float) -> float:
     return attainable[below - 1] if below else 0.0
 
 
-def family_of(attainable: Sequence[Attainable], alpha: float) -> float:
+def sharing(attainable: Sequence[Attainable], alpha: float) -> float:
     """Count the tests that share a level; those that spend less count for less.
 
-    >>> family_of([None, None, (), (1e-9,)], 0.01)
+    >>> sharing([None, None, (), (1e-9,)], 0.01)
     2.0
     """
     level = alpha / max(1, len(attainable))

@@ -18,12 +18,10 @@ import numpy as np
 from scipy import special
 
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
-from checks.correction import Correction
 from checks.displacement import drawn, gathered, marred, moved, points, spread
 from checks.errors import Unmeasurable
 from checks.profile import Profile
-from checks.reference import MIN_BLOCKS, Reference
-from checks.registry import Subject
+from checks.reference import Reference
 from checks.statistic import Statistic
 from checks.suite import Entry
 from checks.threshold import judge
@@ -45,8 +43,6 @@ PLENTY = 100.0
 DRAWS = 60
 """Windows that are drawn where levels are too many for a formula."""
 
-RARE = 3
-"""Rows of the reference below which their share gives no p-value near a level."""
 WIDEST = 12
 """Windows of a policy's memory up to which every past is looked at."""
 
@@ -93,54 +89,6 @@ class Reach:
     shift: float | None
     cause: str | None = None
     needed: int | None = None
-
-
-def level_of(alpha: float, family: float, correction: Correction) -> float:
-    """Return the level at which one check alone is certain, among a family of them.
-
-    >>> level_of(0.05, 10, Correction.HOLM)
-    0.005
-    """
-    return alpha if correction is Correction.NONE else alpha / max(1, family)
-
-
-def family_of(entries: Iterable[Entry], reference: Reference) -> int:
-    """Count the checks of a plan that share the level of a window.
-
-    Those that give a p-value, and can give one that comes near the level by chance:
-    not a check of what the reference has next to none of.
-    """
-    known = {
-        "volume": len(reference.block_rows) >= MIN_BLOCKS,
-        "freshness": len(reference.quiet) >= MIN_BLOCKS,
-        "schema_change": False,
-    }
-    return sum(
-        known.get(entry.check.name, True) and _spends(entry, reference)
-        for entry in entries
-        if entry.check.peer is None
-        and (
-            entry.check.subject not in (Subject.COLUMN, Subject.VALUES)
-            or reference.column(entry.column or "") is not None
-        )
-    )
-
-
-def _spends(entry: Entry, reference: Reference) -> bool:
-    """Tell whether chance alone can bring a check near its level (Tarone, 1990)."""
-    column = reference.column(entry.column or "")
-    if column is None or entry.check.subject is not Subject.COLUMN:
-        return True
-    match entry.check.name:
-        case "constant":
-            return False
-        case "missing":
-            return column.missing >= RARE
-        case "out_of_range" if isinstance(column, NumericProfile):
-            return int(column.counts[0] + column.counts[-1]) >= RARE
-        case "unseen_category" if isinstance(column, LevelProfile):
-            return column.others >= RARE
-    return True
 
 
 def reach(entry: Entry, reference: Reference, rows: int, level: float) -> Reach | None:

@@ -234,10 +234,8 @@ class _Fit:
         centre = np.append(0.0, terms[:, 1:].mean(axis=0))
         season = _Regression.of(terms - centre, points)
         left = points - (terms - centre) @ season.coefficients
-        turn = np.eye(left.shape[1])
-        if not seen.ordered:
-            turn = np.linalg.eigh(left.T @ left)[1][:, ::-1]
-            left = left @ turn
+        turn = _turn(left, ordered=seen.ordered)
+        left = left @ turn
         memory, used = _memory(left), float(np.linalg.matrix_rank(terms))
         free = len(left) - used * memory
         degrees = _independent(len(left), memory) - used
@@ -320,6 +318,13 @@ def _cloud(counts: Ints) -> tuple[Floats, Floats]:
     whole = np.linalg.qr(np.stack([root, root * ranks], axis=1), mode="complete")[0]
     axes = whole[:, 1:] / root[:, None]
     return axes, (counts / counts.sum(axis=1)[:, None] - share) @ axes
+
+
+def _turn(points: Floats, *, ordered: bool) -> Floats:
+    """Return the axes on which the level is the first."""
+    if ordered:
+        return np.eye(points.shape[1])
+    return np.asarray(np.linalg.eigh(points.T @ points)[1][:, ::-1])
 
 
 def _bent(level: Floats) -> Floats:

@@ -16,7 +16,8 @@ from rich.text import Text
 
 from checks.correction import Correction
 from checks.errors import ChecksError, Unmeasurable
-from checks.power import POWER, UNITS, Reach, Unit, family_of, level_of, reach, waiting
+from checks.family import family_of, level_of
+from checks.power import POWER, UNITS, Reach, Unit, reach, waiting
 from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Subject
 from checks.suite import Entry

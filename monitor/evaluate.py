@@ -13,11 +13,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from checks.correction import Correction, family_of
+from checks.correction import Correction, sharing
 from checks.errors import ChecksError
 from checks.evidence import Evidence
+from checks.family import level_of
 from checks.outcomes import Outcomes
-from checks.power import level_of, mute
+from checks.power import mute
 from checks.profile import Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Subject
@@ -351,7 +352,7 @@ def _too_small(
         for entry, verdict in zip(entries, verdicts, strict=True)
         if entry.segment is None and verdict.status in (Status.PASS, Status.WARN)
     ]
-    family = family_of(
+    family = sharing(
         [
             verdict.statistic.attainable
             for verdict in verdicts

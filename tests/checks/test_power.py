@@ -13,7 +13,8 @@ from checks.correction import Correction
 from checks.displacement import gathered, moved
 from checks.evidence import Evidence
 from checks.example import reference, window
-from checks.power import Reach, family_of, level_of, mute, reach, waiting
+from checks.family import family_of, level_of
+from checks.power import Reach, mute, reach, waiting
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task

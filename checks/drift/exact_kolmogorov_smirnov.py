@@ -5,7 +5,7 @@ import math
 from checks.compare import measurable
 from checks.drift.kolmogorov_smirnov import BAND
 from checks.overlay import Overlay
-from checks.registry import Subject, check
+from checks.registry import Facet, Subject, check
 from checks.rows import Values
 from checks.schema import Kind
 from checks.statistic import Statistic
@@ -18,6 +18,7 @@ SMALL = 10_000
 @check(
     "exact_kolmogorov_smirnov",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     subject=Subject.VALUES,
     threshold=0.1,
     kinds=(Kind.NUMERIC, Kind.DATETIME),

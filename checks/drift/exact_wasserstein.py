@@ -8,7 +8,7 @@ from checks.drift.wasserstein import Chance
 from checks.ecdf import distributions, scale_of
 from checks.interval import Z
 from checks.overlay import Overlay
-from checks.registry import Subject, check
+from checks.registry import Facet, Subject, check
 from checks.rows import Values
 from checks.schema import Kind
 from checks.statistic import Statistic
@@ -18,6 +18,7 @@ from checks.verdict import Family
 @check(
     "exact_wasserstein",
     family=Family.DRIFT,
+    facet=Facet.VALUES,
     subject=Subject.VALUES,
     threshold=0.1,
     kinds=(Kind.NUMERIC, Kind.DATETIME),

@@ -13,7 +13,7 @@ from monitor.demo.story import tell
 WIDTH = 112
 PICTURE = Path(__file__).parent / "images" / "demo.svg"
 STRETCHES = (
-    (re.compile(r"╭.* driftd demo"), re.compile(r"^2013-05-10")),
+    (re.compile(r"╭.* driftd demo"), re.compile(r"^2013-07-03")),
     (re.compile(r"^2013-09-30"), re.compile(r"^2013-10-08")),
     (re.compile(r"^Realised performance"), re.compile(r"^config")),
 )

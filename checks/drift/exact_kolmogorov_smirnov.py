@@ -7,6 +7,7 @@ from checks.drift.kolmogorov_smirnov import BAND
 from checks.overlay import Overlay
 from checks.registry import Facet, Subject, check
 from checks.rows import Values
+from checks.rule import kolmogorov_smirnov_p
 from checks.schema import Kind
 from checks.statistic import Statistic
 from checks.verdict import Family
@@ -65,7 +66,7 @@ def _p_value(reference: Values, current: Values, value: float) -> float:
 
     independent = reference.design_effect == current.design_effect == 1.0
     if independent and max(reference.n, current.n) <= SMALL:
-        return float(stats.ks_2samp(reference.numbers, current.numbers).pvalue)
+        return kolmogorov_smirnov_p(reference, current)
     n, m = reference.n_effective, current.n_effective
     rows = max(1, round(n * m / (n + m)))
     return min(1.0, max(0.0, float(stats.kstwo.sf(value, rows))))

@@ -70,8 +70,10 @@ def grouping(
             (middle * groups / max(reference.n, 1)).astype(np.int64), groups - 1
         )
     else:
-        cells = len(reference.counts) + 1
-        group = np.minimum(np.arange(cells), levels)
+        # Bins hold levels in the order of all rows: a segment has one of its own.
+        group = np.full(len(reference.counts) + 1, levels, np.int64)
+        common = np.argsort(-reference.counts, kind="stable")[:levels]
+        group[common] = np.arange(len(common))
     return np.unique(group, return_inverse=True)[1].astype(np.int64)
 
 

@@ -1,5 +1,6 @@
 """p-values of many checks at once, adjusted so that a clean window stays clean."""
 
+import itertools
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -72,24 +73,43 @@ def adjust(
     order = sorted(range(n), key=lambda i: p_values[i])
     adjusted = [1.0] * n
     if method is Correction.HOLM:
-        known = [None] * n if attainable is None else attainable
-        left = {i for i in range(n) if known[i] is None or known[i]}
-        worst = 0.0
-        for rank, i in enumerate(order):
-            p = p_values[i]
-            left.discard(i)
-            # Above every level that is judged at, the plain rule is near enough.
-            others = (
-                math.fsum(spent(known[j], p) for j in left)
-                if p <= UTMOST
-                else p * (n - rank - 1)
-            )
-            worst = max(worst, min(1.0, p + others))
-            adjusted[i] = worst
-        return adjusted
+        return _holm(p_values, order, attainable or [None] * n)
     best = 1.0
     for rank in range(n, 0, -1):
         i = order[rank - 1]
         best = min(best, p_values[i] * n / rank)
         adjusted[i] = best
+    return adjusted
+
+
+def _holm(
+    p_values: Sequence[float], order: Sequence[int], attainable: Sequence[Attainable]
+) -> list[float]:
+    """Walk down the p-values, each with what itself and all larger ones spend."""
+    n = len(p_values)
+    free = sum(one is None for one in attainable)
+    # Each step of a discrete test's distribution: where, whose, and how high.
+    steps = sorted(
+        (p, i, p - before)
+        for i, one in enumerate(attainable)
+        for before, p in itertools.pairwise((0.0, *(one or ())))
+    )
+    adjusted, spends, gone = [1.0] * n, [0.0] * n, [False] * n
+    total = worst = 0.0
+    at = 0
+    for rank, i in enumerate(order):
+        p, gone[i] = p_values[i], True
+        free -= attainable[i] is None
+        total, spends[i] = total - spends[i], 0.0
+        while at < len(steps) and steps[at][0] <= p:
+            _, j, height = steps[at]
+            at += 1
+            if not gone[j]:
+                spends[j] += height
+                total += height
+        # Above every level that is judged at, the plain rule is near enough.
+        rare = p <= UTMOST
+        others = p * free + max(0.0, total) if rare else p * (n - rank - 1)
+        worst = max(worst, min(1.0, p + others))
+        adjusted[i] = worst
     return adjusted

@@ -56,5 +56,5 @@ def _spends(entry: Entry, reference: Reference) -> bool:
         case "out_of_range" if isinstance(column, NumericProfile):
             return int(column.counts[0] + column.counts[-1]) >= RARE
         case "unseen_category" if isinstance(column, LevelProfile):
-            return column.others >= RARE
+            return column.others + int((column.counts == 1).sum()) >= RARE
     return True

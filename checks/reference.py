@@ -400,6 +400,6 @@ def _overdispersion(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> 
     rows, columns = counts.shape
     if columns < 2:  # noqa: PLR2004 - one group cannot vary
         return 1.0
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    expected = np.outer(counts.sum(axis=1) / counts.sum(), counts.sum(axis=0))
     statistic = float(((counts - expected) ** 2 / expected).sum())
     return max(1.0, statistic / ((rows - 1) * (columns - 1)))

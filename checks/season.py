@@ -45,7 +45,7 @@ class Season:
         >>> Season.of(days[:20], DAY).waves, Season.of(days, WEEK).waves
         ((), ())
         """
-        if len(centres) == 0:
+        if len(centres) == 0 or length <= 0:
             return cls()
         span = int(centres.max() - centres.min()) + length
         waves: list[tuple[int, int]] = []

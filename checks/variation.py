@@ -26,8 +26,8 @@ import numpy as np
 from scipy import special
 
 from checks.bins import Floats, Ints
-from checks.column import ColumnProfile, LevelProfile
-from checks.compare import grouping, summed
+from checks.column import ColumnProfile, LevelProfile, NumericProfile
+from checks.compare import summed
 from checks.season import Season
 from checks.values import mix
 
@@ -35,6 +35,10 @@ FEWEST = 8
 """Stretches below which they tell too little of each other."""
 MOST = 400
 """Stretches that are kept: more of them would hardly tell more."""
+CUTS = np.array([0.02, 0.05, *np.arange(1, 10) / 10, 0.95, 0.98])
+"""Shares of the rows at which an axis is cut: finer towards its ends."""
+COMMON = 10
+"""A value that one row in so many holds is told apart from all others."""
 LEVELS = 20
 """Levels of a categorical column that are told apart, at most."""
 EXPECTED = 1
@@ -163,13 +167,29 @@ def chosen(stretches: int) -> Ints:
 
 
 def _groups(reference: ColumnProfile, stretches: int) -> Ints:
-    """Return the group of each cell: deciles, or the levels that are common enough."""
-    cells = grouping(reference, levels=LEVELS)
-    if not isinstance(reference, LevelProfile):
-        return cells
-    rare = summed(reference, cells) < EXPECTED * stretches
-    # Levels stand in order of how common they are, all others last.
-    return np.minimum(cells, max(1, int((~rare[:-1]).sum())))
+    """Return the group of each cell: stretches of an axis, or levels common enough."""
+    if isinstance(reference, NumericProfile):
+        return _stretched(reference)
+    common = np.argsort(-reference.counts, kind="stable")[:LEVELS]
+    common = common[reference.counts[common] >= EXPECTED * stretches]
+    group = np.full(len(reference.counts) + 1, len(common), np.int64)
+    group[common] = np.arange(len(common))
+    return np.unique(group, return_inverse=True)[1].astype(np.int64)
+
+
+def _stretched(reference: NumericProfile) -> Ints:
+    """Group cells at CUTS of the rows, each common value by itself.
+
+    What happens in a tail, or among the few values that are not zero, is not to hide in
+    one wide group.
+    """
+    counts = reference.counts
+    common = counts * COMMON >= max(reference.n, 1)
+    rest = np.where(common, 0, counts)
+    middle = (np.cumsum(rest) - rest / 2) / max(int(rest.sum()), 1)
+    place = np.where(common, 0, np.searchsorted(CUTS, middle, "right"))
+    group = (2 * np.cumsum(common) - common) * (len(CUTS) + 1) + place
+    return np.asarray(np.unique(group, return_inverse=True)[1], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,10 +292,14 @@ class _Fit:
         term = np.eye(1, len(self.centre))[0]
         if at is not None:
             term = self.waves.terms(np.array([at]))[0] - self.centre
-        # The reference's own mean is where a window is compared from, not the fit's.
         point = (now / now.sum() - share) @ self.axes
-        point = point - term[1:] @ self.season.coefficients[1:]
+        if at is not None:
+            # The intercept too: rows weigh the whole, stretches the mean of the fit.
+            point = point - term @ self.season.coefficients
         out = self.season.leverage(term) * self.memory
+        # Few windows that one is compared with are unsure themselves.
+        few = self.rows / float(before.sum())
+        out += max(0.0, few - float(self.season.spread[0, 0]))
         # A smaller window than the stretches is noisier by what its rows lack.
         more = max(0.0, self.noise * (1 / rows - 1 / self.rows))
         level = max(self.level + more, 1 / rows) * (1 + out)

@@ -276,13 +276,19 @@ def _performances(
                     known = parts.get(stretch)
                     parts[stretch] = merge_all([known, seen]) if known else seen
             except (SourceError, ChecksError) as error:
-                cause = f"the reference's performance cannot be measured: {error}"
-                found[group.segment] = cause
-    return {
-        # A segment that has no rows at all has outcomes of no rows.
-        name: _performance(parts or {0: read(table.slice(0, 0))})
-        for name, parts in found.items()
-    }
+                found[group.segment] = UNREADABLE.format(error)
+
+    def nothing() -> dict[int, Outcomes] | str:
+        """Return what a segment that has no rows at all comes to."""
+        try:
+            return {0: read(table.slice(0, 0))}
+        except (SourceError, ChecksError) as error:
+            return UNREADABLE.format(error)
+
+    return {name: _performance(parts or nothing()) for name, parts in found.items()}
+
+
+UNREADABLE = "the reference's performance cannot be measured: {}"
 
 
 OUTCOME_ROLES = (Role.LABEL, Role.PREDICTION, Role.SCORE)

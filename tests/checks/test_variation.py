@@ -231,3 +231,68 @@ def test_hours_and_weekdays_are_told_apart_in_hourly_windows() -> None:
 
     assert variation.tail(reference, window, at=midnight) > 0.005
     assert variation.tail(reference, window, at=noon) < 1e-4
+
+
+def test_what_happens_among_the_few_that_are_not_zero_is_seen() -> None:
+    def mostly_nothing(rng: np.random.Generator, _: int) -> Floats:
+        return np.where(rng.random(1000) < 0.93, 0.0, rng.lognormal(size=1000))
+
+    stream = Stream(mostly_nothing)
+    same = stream.draw(stream.rng, 0)
+
+    assert stream.tail(same) > 0.01
+    assert stream.tail(4 * same) < 1e-4
+
+
+def test_a_segment_is_grouped_by_its_own_common_levels() -> None:
+    rng = np.random.default_rng(7)
+    bins = levels({f"L{i:02}": 100 - i for i in range(60)})
+
+    def day(share: float) -> LevelProfile:
+        first = int(rng.binomial(300, share))
+        return levels({"L58": first, "L59": 300 - first}, like=bins)
+
+    days = [day(0.5) for _ in range(40)]
+    whole = days[0]
+    for one in days[1:]:
+        whole = whole.merge(one)
+    variation = Variation.of_values(whole, days, np.empty(0, np.int64), 0)
+
+    assert variation.tail(whole, day(0.5), at=None) > 0.01
+    assert variation.tail(whole, day(0.9), at=None) < 1e-6
+
+
+def test_few_windows_that_one_is_compared_with_are_unsure_themselves() -> None:
+    stream = Stream(independent)
+    few = [profiled(stream.bins, stream.draw(stream.rng, d)) for d in range(400)]
+    found = np.array(
+        [
+            stream.variation.tail(before, now, at=None)
+            for before, now in zip(few[::2], few[1::2], strict=True)
+        ]
+    )
+
+    assert (found <= 0.01).sum() <= stats.binom.ppf(0.999, len(found), 0.02)
+
+
+def test_quiet_hours_with_a_level_of_their_own_are_usual() -> None:
+    rng = np.random.default_rng(9)
+    hour = DAY // 24
+    centres = np.arange(24 * 30) * hour + hour // 2
+
+    def rows(at: int) -> Floats:
+        night = np.cos(2 * np.pi * (at % DAY) / DAY)
+        return rng.normal(0.5 * night, 1, 40 if night > 0 else 800)
+
+    parts = [rows(int(at)) for at in centres]
+    bins = NumericBins.fit(np.concatenate(parts))
+    reference = profiled(bins, np.concatenate(parts))
+    variation = Variation.of_values(
+        reference, [profiled(bins, one) for one in parts], centres, hour
+    )
+    nights = [40 * DAY + k * DAY + hour // 2 for k in range(200)]
+    found = np.array(
+        [variation.tail(reference, profiled(bins, rows(at)), at=at) for at in nights]
+    )
+
+    assert (found <= 0.01).sum() <= stats.binom.ppf(0.999, len(found), 0.02)

@@ -34,8 +34,13 @@ def matrix(
 
 
 def measured(table: pa.Table, column: Column) -> Floats | None:
-    """Return a column's numbers, NaN where one is missing; None where it has none."""
-    if column.kind is Kind.CATEGORICAL or column.name not in table.column_names:
+    """Return a column's numbers, NaN where one is missing; None where it has none.
+
+    A point in time is none here: it is always another one than in training, and would
+    be all that rows differ by.
+    """
+    timeless = column.kind not in (Kind.CATEGORICAL, Kind.DATETIME)
+    if not timeless or column.name not in table.column_names:
         return None
     array = table.column(column.name)
     kind = column.kind

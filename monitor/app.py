@@ -181,6 +181,8 @@ class App:
         begun = fired(turn.outcome.consequences.moves)
         if not begun or turn.assessment is None or turn.baseline is None:
             return
+        if turn.assessment.profile.rows == 0:
+            return  # there is nothing to draw
         self.reports.submit(
             Order(
                 model=turn.watch.model,

@@ -109,6 +109,8 @@ def probability(verdict: Verdict) -> str:
     if verdict.statistic is None:
         return ""
     if verdict.p_adjusted is None:
+        if verdict.reason is Reason.PEERS_RULE:
+            return "rule"
         return "" if is_series(verdict.check) else "exact"
     p = verdict.p_adjusted
     return "<0.0001" if p < 1e-4 else f"{p:.4f}"  # noqa: PLR2004 - four digits shown

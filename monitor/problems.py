@@ -59,7 +59,12 @@ def nearest(name: str, known: Iterable[str], *, noun: str = "keys here") -> str:
 
 def translate(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Tell pydantic's errors in our words, never quoting a secret."""
-    return [_translated(detail, model) for detail in error.errors(include_url=False)]
+    return [
+        _translated(detail, model)
+        for detail in error.errors(include_url=False)
+        # A default that waits for another key says nothing that this key does not.
+        if detail["type"] != "default_factory_not_called"
+    ]
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:

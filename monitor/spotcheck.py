@@ -190,6 +190,8 @@ class _Whole:
 
 
 def _on_a_file(watch: Watch) -> Watch:
+    if not watch.settings.standard and watch.settings.preset is not None:
+        return watch  # naming what is off would name the standard suite too
     off = dict.fromkeys(OF_A_STRETCH, _OFF)
     checks = Checks({**watch.settings.checks.root, **off})
     return replace(watch, settings=watch.settings.model_copy(update={"checks": checks}))

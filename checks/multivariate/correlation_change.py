@@ -33,7 +33,7 @@ SHOWN = 3
     family=Family.DRIFT,
     subject=Subject.SAMPLE,
     threshold=0.1,
-    kinds=(Kind.NUMERIC, Kind.BOOLEAN, Kind.DATETIME),
+    kinds=(Kind.NUMERIC, Kind.BOOLEAN),
     default=True,
     roles=(Role.FEATURE,),
 )

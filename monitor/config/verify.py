@@ -6,7 +6,7 @@ from typing import Any
 
 from checks import registry
 from checks.errors import OptionError
-from checks.registry import SEGMENTED, Check
+from checks.registry import SEGMENTED, Check, Subject
 from monitor.config.document import parse
 from monitor.config.load import as_errors
 from monitor.config.model import Checks, Config, Model, Monitor
@@ -100,7 +100,13 @@ def _made(name: str, checks: Checks) -> bool:
 
 
 def _needs(check: Check, model: Model) -> Iterator[Problem]:
-    """Find a check that has nothing to look at for want of a role."""
+    """Find a check that has nothing to look at for want of a role, or of a source."""
+    if check.subject is Subject.OUTCOMES and model.labels is None:
+        yield Problem(
+            path=(check.name,),
+            message="it needs labels, and the model has no source of them",
+            fix="write labels: {source: …} for the model, or leave the check out.",
+        )
     if check.needs and not any(model.table.first(role) for role in check.needs):
         named = " or ".join(sorted(role.value for role in check.needs))
         yield Problem(

@@ -10,7 +10,8 @@ from scipy import stats
 from checks.verdict import Reason, Status, Verdict
 from monitor.cycle import Turn
 from monitor.errors import ConfigErrors
-from monitor.evaluate import verdict_dict
+from monitor.evaluate import Watch, verdict_dict
+from monitor.spotcheck import _on_a_file
 from tests.monitor.test_raw import amounts, day
 from tests.monitor.world import small
 
@@ -145,3 +146,14 @@ def test_an_unknown_option_of_a_presets_check_is_refused(tmp_path: Path) -> None
         small(tmp_path, daily={"preset": "evidently-0.7", "checks": checks}),
     ):
         pass
+
+
+def test_a_file_at_hand_is_compared_by_the_preset_alone_too(tmp_path: Path) -> None:
+    with small(tmp_path, daily={"preset": "evidently-0.7"}) as world:
+        model = world.app.config.models["churn"]
+    watch = Watch(
+        model="churn", monitor="daily", section=model, settings=model.monitors["daily"]
+    )
+
+    assert {entry.check.peer for entry in watch.entries} == {"evidently-0.7"}
+    assert watch.entries == _on_a_file(watch).entries

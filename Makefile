@@ -70,7 +70,7 @@ BARE_TOO = awk 'function out() { printf "%s%s", block, bare; block = bare = "" }
 	END { out() }'
 
 lock: $(VENV)/.ready-to-develop
-	$(COMPILE) pyproject.toml --no-strip-extras --extra demo --group dev \
+	$(COMPILE) pyproject.toml --no-strip-extras --all-extras --group dev \
 		-o requirements-dev.lock
 	$(COMPILE) pyproject.toml --no-strip-extras --extra demo --no-annotate \
 		-c requirements-dev.lock -o requirements.lock

@@ -2,15 +2,22 @@
 
 A law is proposed from the pairs themselves (the median ratio, the commonest default),
 and then asked of every pair: `checks.laws` has those of numbers and times, and
-`checks.wording` those of text. Only one that explains nearly all of them is a cause.
+`checks.wording` those of text. One that explains most of the pairs, and more than
+chance would (`checks.proposal`), is a cause.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-MIN_SHARE = 0.9
-"""The share of the differing pairs that a law must explain to be named."""
+from checks.interval import wilson
+
+NEARLY_ALL = 0.9
+"""The share of the differing pairs that a law may explain of however few of them."""
+MOST = 0.5
+"""The share that it must surely explain where there are more."""
+SURELY = 3.0
+"""Standard errors that make it sure: laws are chosen for what they explain."""
 MIN_PAIRS = 5
 """The pairs that it must explain."""
 NEARLY_AS_MANY = 0.98
@@ -24,13 +31,17 @@ class Nature(StrEnum):
 
     DEFAULT = "default"
     MISSING = "missing"
+    CLIPPED = "clipped"
     CONSTANT = "constant"
     PRECISION = "precision"
     ROUNDING = "rounding"
+    SWAPPED = "swapped"
+    STALE = "stale"
     FACTOR = "factor"
     TIME_SHIFT = "time_shift"
     OFFSET = "offset"
     AFFINE = "affine"
+    TRANSFORM = "transform"
     INVERTED = "inverted"
     CASE = "case"
     WHITE_SPACE = "white_space"
@@ -73,19 +84,28 @@ class Cause:
 
 
 def likely(explained: Mapping[Law, int], differing: int) -> Cause | None:
-    """Return the simplest of the laws that explain nearly all, or None.
+    """Return the simplest of the laws that surely explain most, or None.
 
     >>> law = Law(Nature.FACTOR, "served = recomputed x 10")
-    >>> str(likely({law: 97}, 100))
-    'served = recomputed x 10 (in 97% of 100 rows)'
-    >>> likely({law: 89}, 100)
+    >>> str(likely({law: 610}, 1_000))
+    'served = recomputed x 10 (in 61% of 1,000 rows)'
+    >>> likely({law: 6}, 10)
     """
     best = max(explained.values(), default=0)
-    least = max(MIN_PAIRS, MIN_SHARE * differing, NEARLY_AS_MANY * best)
-    enough = [(law, count) for law, count in explained.items() if count >= least]
+    least = max(MIN_PAIRS, NEARLY_AS_MANY * best)
+    enough = [
+        (law, count)
+        for law, count in explained.items()
+        if count >= least and _most(count, differing)
+    ]
     if not enough:
         return None
     law, count = min(
         enough, key=lambda item: (_ORDER[item[0].nature], -item[1], item[0].sentence)
     )
     return Cause(law=law, explained=count, differing=differing)
+
+
+def _most(count: int, differing: int) -> bool:
+    surely = wilson(count, differing, SURELY)[0] > MOST
+    return surely or count >= NEARLY_ALL * differing

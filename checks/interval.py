@@ -11,8 +11,8 @@ Z = 1.959963984540054
 """The 97.5 % point of the normal distribution: intervals are two-sided, at 95 %."""
 
 
-def wilson(count: float, n: float) -> tuple[float, float]:
-    """Bound a share by Wilson's score interval at 95 %.
+def wilson(count: float, n: float, z: float = Z) -> tuple[float, float]:
+    """Bound a share by Wilson's score interval, at 95 % unless `z` says otherwise.
 
     Wilson, "Probable inference", J. Am. Stat. Assoc. 22 (1927). `n` may be an
     effective number of rows and need not be whole.
@@ -24,9 +24,9 @@ def wilson(count: float, n: float) -> tuple[float, float]:
     if n <= 0:
         return 0.0, 1.0
     share = count / n
-    centre = share + Z * Z / (2 * n)
-    spread = Z * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    scale = 1 + Z * Z / n
+    centre = share + z * z / (2 * n)
+    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 

@@ -1,56 +1,73 @@
 """Laws that differing numbers and times obey: units, shifts, rounding, defaults."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
-from checks.cause import MIN_DISTINCT, MIN_PAIRS, Explained, Law, Nature
+from checks.cause import MIN_PAIRS, Explained, Law, Nature
 from checks.classes import Bools
 from checks.exact import Floats
+from checks.proposal import Chance, Proposal, asked, beyond, turned
+from checks.shapes import SHAPES, fits
+from checks.units import per_cent, unit
 
 MIN_DISTINCT_LINE = 5
 """The distinct values that a law of two numbers must hold for."""
-RESIDUAL = 1e-3
-"""What a law may leave of the difference that it explains."""
-_EPSILON = 1e-12
+DENSE = 0.15
+"""The share of slopes that must lie closest together: those between pairs on a line."""
+
+Rule = Callable[[Floats, Floats], Iterable[Proposal]]
+NOTHING: Floats = np.empty(0)
 
 
-def numbers(served: Floats, recomputed: Floats) -> Explained:
-    """Ask every law about numbers of differing pairs, NaN where a value is missing."""
-    return _ask(served, recomputed, NUMBER_LAWS)
+def numbers(served: Floats, recomputed: Floats, matched: Floats = NOTHING) -> Explained:
+    """Ask every law about numbers of differing pairs, NaN where a value is missing.
+
+    `matched` are values that were served where the sides agree.
+    """
+    rules = (*NUMBER_LAWS, *(_given(shape, matched) for shape in SHAPES))
+    return _ask(served, recomputed, matched, rules)
 
 
-def times(served: Floats, recomputed: Floats) -> Explained:
+def times(served: Floats, recomputed: Floats, matched: Floats = NOTHING) -> Explained:
     """Ask every law about times of differing pairs: microseconds, NaN for missing."""
-    return _ask(served, recomputed, TIME_LAWS)
+    return _ask(served, recomputed, matched, TIME_LAWS)
 
 
-Rule = Callable[[Floats, Floats], Explained]
+def _given(
+    shape: Callable[[Floats, Floats, Floats], Iterable[Proposal]], matched: Floats
+) -> Rule:
+    return lambda served, recomputed: shape(served, recomputed, matched)
 
 
-def _ask(served: Floats, recomputed: Floats, rules: tuple[Rule, ...]) -> Explained:
+def _ask(
+    served: Floats, recomputed: Floats, matched: Floats, rules: tuple[Rule, ...]
+) -> Explained:
     there = np.isfinite(served) & np.isfinite(recomputed)
     s, r = served[there], recomputed[there]
-    explained = missing(served, recomputed) | constant(served, recomputed)
+    order = np.lexsort((s, r))
+    s, r = s[order], r[order]
+    explained = missing(served, recomputed, matched)
     if len(s) >= MIN_PAIRS:
         with np.errstate(all="ignore"):
-            for rule in rules:
-                explained |= rule(s, r)
+            for rule in (constant, *rules):
+                explained |= asked(rule(s, r), s, r)
     return {law: count for law, count in explained.items() if count}
 
 
-def _commonest(values: Floats) -> tuple[float, int]:
+def commonest(values: Floats) -> tuple[float, int]:
+    """Return the value that stands most often, and how often."""
     distinct, counts = np.unique(values, return_counts=True)
     best = int(np.argmax(counts))
     return float(distinct[best]), int(counts[best])
 
 
-def _distinct(values: Floats, least: int) -> bool:
-    return len(np.unique(values)) >= least
+def missing(served: Floats, recomputed: Floats, matched: Floats) -> Explained:
+    """Explain values that one side lacks, by a default that the other has instead.
 
-
-def missing(served: Floats, recomputed: Floats) -> Explained:
-    """Explain values that one side lacks, by a default that the other has instead."""
+    A value that is common anyhow is no default.
+    """
     explained: Explained = {}
     for lacking, having, beside in (
         ("recomputed", "served", served[np.isnan(recomputed)]),
@@ -61,47 +78,43 @@ def missing(served: Floats, recomputed: Floats) -> Explained:
             continue
         law = Law(Nature.MISSING, f"{lacking} is null where {having} has a value")
         explained[law] = len(present)
-        value, count = _commonest(present)
-        sentence = f"{having} is {value:.10g} where {lacking} is null"
-        explained[Law(Nature.DEFAULT, sentence)] = count
+        value, count = commonest(present)
+        usual = float(np.mean(matched == value)) if len(matched) else 0.0
+        if beyond(count / len(present), usual):
+            sentence = f"{having} is {value:.10g} where {lacking} is null"
+            explained[Law(Nature.DEFAULT, sentence)] = count
     return explained
 
 
-def constant(served: Floats, recomputed: Floats) -> Explained:
+def constant(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     """Explain one value that is served whatever was recomputed."""
-    there = served[~np.isnan(served)]
-    if len(there) == 0:
-        return {}
-    value, count = _commonest(there)
-    beside = recomputed[served == value]
-    if not _distinct(beside[~np.isnan(beside)], MIN_DISTINCT):
-        return {}
-    return {Law(Nature.CONSTANT, f"served is always {value:.10g}"): count}
+    del recomputed
+    value, _ = commonest(served)
+    yield Proposal(
+        law=Law(Nature.CONSTANT, f"served is always {value:.10g}"),
+        holds=lambda s, _: s == value,
+        chance=Chance.MIRRORED,
+    )
 
 
-def precision(served: Floats, recomputed: Floats) -> Explained:
+def precision(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     """Explain values that went through a shorter float on one of the sides."""
-    explained = {}
+    del served, recomputed
     for bits, short in ((32, np.float32), (16, np.float16)):
-        for name, of, exact in (
-            ("served", served, recomputed),
-            ("recomputed", recomputed, served),
-        ):
-            law = Law(Nature.PRECISION, f"{name} has been a float{bits}")
-            same = of == exact.astype(short).astype(np.float64)
-            explained[law] = _counted(same, recomputed, MIN_DISTINCT)
-    return explained
+        holds = partial(_through, short)
+        yield Proposal(
+            law=Law(Nature.PRECISION, f"served has been a float{bits}"), holds=holds
+        )
+        yield Proposal(
+            law=Law(Nature.PRECISION, f"recomputed has been a float{bits}"),
+            holds=turned(holds),
+        )
 
 
-def _counted(holds: Bools, values: Floats, least: int) -> int:
-    """Count the pairs that a law holds for, if they are of enough distinct values."""
-    return int(np.count_nonzero(holds)) if _distinct(values[holds], least) else 0
-
-
-def fits(law: Floats, served: Floats, recomputed: Floats) -> Bools:
-    """Tell for which pairs a law leaves next to nothing of the difference."""
-    rest = RESIDUAL * np.abs(served - recomputed)
-    return np.abs(served - law) <= rest + _EPSILON * np.abs(served)
+def _through(
+    short: type[np.float32 | np.float16], less: Floats, exact: Floats
+) -> Bools:
+    return np.asarray(less == exact.astype(short).astype(np.float64))
 
 
 STEPS = {10.0**k: f"{10.0**k:.10g}" for k in range(3, -7, -1)}
@@ -114,26 +127,39 @@ TIME_STEPS = {
     1e3: "the millisecond",
 }
 """What times are rounded to, in microseconds."""
+_Holds = Callable[[float, Floats, Floats], Bools]
 
 
 def rounding(
     served: Floats, recomputed: Floats, steps: Mapping[float, str] = STEPS
-) -> Explained:
+) -> Iterator[Proposal]:
     """Explain values that were rounded or cut off on one of the sides."""
-    explained = {}
-    for name, other, short, exact in (
-        ("served", "recomputed", served, recomputed),
-        ("recomputed", "served", recomputed, served),
-    ):
-        if not (_distinct(short, 2) and _distinct(exact, MIN_DISTINCT)):
-            continue
-        for verb, holds in (("rounded", _rounded), ("cut off", _cut)):
-            counts = {step: int(holds(short, exact, step).sum()) for step in steps}
-            # Of steps that explain as much, the coarsest says most.
-            step = max(counts, key=lambda step: (counts[step], step))
-            law = Law(Nature.ROUNDING, f"{name} = {other} {verb} to {steps[step]}")
-            explained[law] = counts[step]
-    return explained
+    for verb, holds in (("rounded", _rounded), ("cut off", _cut)):
+        if len(np.unique(served)) > 1:
+            step = _step(served, recomputed, steps, holds)
+            yield Proposal(
+                law=Law(
+                    Nature.ROUNDING, f"served = recomputed {verb} to {steps[step]}"
+                ),
+                holds=partial(holds, step),
+            )
+        if len(np.unique(recomputed)) > 1:
+            step = _step(recomputed, served, steps, holds)
+            yield Proposal(
+                law=Law(
+                    Nature.ROUNDING, f"recomputed = served {verb} to {steps[step]}"
+                ),
+                holds=turned(partial(holds, step)),
+                least=2,
+            )
+
+
+def _step(
+    short: Floats, exact: Floats, steps: Mapping[float, str], holds: _Holds
+) -> float:
+    """Return the step that explains most; of those that do as much, the coarsest."""
+    counts = {step: int(holds(step, short, exact).sum()) for step in steps}
+    return max(counts, key=lambda step: (counts[step], step))
 
 
 def _multiple(values: Floats, step: float) -> Bools:
@@ -142,84 +168,33 @@ def _multiple(values: Floats, step: float) -> Bools:
     return (np.abs(scaled - np.rint(scaled)) <= spare) & (spare < 0.01)  # noqa: PLR2004 - beyond it every float is a multiple
 
 
-def _rounded(short: Floats, exact: Floats, step: float) -> Bools:
+def _rounded(step: float, short: Floats, exact: Floats) -> Bools:
     return _multiple(short, step) & (np.abs(short - exact) <= step * 0.5000001)
 
 
-def _cut(short: Floats, exact: Floats, step: float) -> Bools:
+def _cut(step: float, short: Floats, exact: Floats) -> Bools:
     nearer = np.abs(short) <= np.abs(exact)
     return _multiple(short, step) & nearer & (np.abs(short - exact) < step)
 
 
-UNITS = (
-    (1.609344, "miles", "kilometres"),
-    (1.852, "nautical miles", "kilometres"),
-    (0.3048, "feet", "metres"),
-    (3.280839895, "metres", "feet"),
-    (2.54, "inches", "centimetres"),
-    (0.9144, "yards", "metres"),
-    (0.45359237, "pounds", "kilograms"),
-    (28.349523125, "ounces", "grams"),
-    (3.785411784, "gallons", "litres"),
-    (0.514444444, "knots", "metres per second"),
-    (0.44704, "miles per hour", "metres per second"),
-    (1.150779448, "knots", "miles per hour"),
-    (3.6, "metres per second", "kilometres per hour"),
-    (33.86389, "inches of mercury", "hectopascals"),
-    (6.894757293, "psi", "kilopascals"),
-    (4.184, "calories", "joules"),
-    (57.29577951, "radians", "degrees"),
-    (60.0, "minutes", "seconds, or hours to minutes"),
-    (3_600.0, "hours", "seconds"),
-    (86_400.0, "days", "seconds"),
-    (24.0, "days", "hours"),
-    (7.0, "weeks", "days"),
-    (1_024.0, "KiB", "bytes"),
-)
-"""Factors that have a name, and their inverses with the names swapped."""
-POWERS = (10.0, 100.0, 1_000.0, 1e6, 1e9)
-"""Factors that are named by what they are: tens, per cent, milli, micro, nano."""
-_SAME_UNIT = 5e-4
-
-
-def unit(factor: float) -> tuple[float, str]:
-    """Return the well-known factor nearest to a measured one, and its name in brackets.
-
-    Constants in code are often cut short, so one part in two thousand is allowed.
-
-    >>> unit(1.6093)
-    (1.609344, ' (miles → kilometres)')
-    >>> unit(0.01)
-    (0.01, '')
-    >>> unit(1.77)
-    (1.77, '')
-    """
-    for known, before, after in UNITS:
-        for value, first, second in (
-            (known, before, after),
-            (1 / known, after.partition(",")[0], before),
-        ):
-            if abs(factor / value - 1) < _SAME_UNIT:
-                return value, f" ({first} → {second})"
-    for power in (*POWERS, *(1 / power for power in POWERS)):
-        if abs(factor / power - 1) < _SAME_UNIT:
-            return power, ""
-    return factor, ""
-
-
-def factor(served: Floats, recomputed: Floats) -> Explained:
+def factor(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     """Explain values in another unit: a constant factor, named where it has a name."""
     nonzero = (served != 0) & (recomputed != 0)
     if np.count_nonzero(nonzero) < MIN_PAIRS:
-        return {}
+        return
     ratio = float(np.median(served[nonzero] / recomputed[nonzero]))
-    holds = fits(recomputed * ratio, served, recomputed)
+    held = fits(recomputed * ratio, served, recomputed)
     known, name = unit(ratio)
-    law = Law(Nature.FACTOR, f"served = recomputed × {known:.10g}{name}")
-    return {law: _counted(holds, recomputed, MIN_DISTINCT)}
+    fractions = recomputed if abs(known) > 1 else served
+    largest = np.max(np.abs(fractions[held]), initial=0.0)
+    name = name or per_cent(known, float(largest))
+    yield Proposal(
+        law=Law(Nature.FACTOR, f"served = recomputed × {known:.10g}{name}"),
+        holds=lambda s, r: fits(r * ratio, s, r),
+    )
 
 
-def factor_or_offset(served: Floats, recomputed: Floats) -> Explained:
+def factor_or_offset(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     """Explain values by a factor or by a shift, whichever leaves less.
 
     Of numbers that are large beside their differences, as times are, both would do.
@@ -238,19 +213,18 @@ def factor_or_offset(served: Floats, recomputed: Floats) -> Explained:
 OFFSETS = ((273.15, " (°C → K)"), (-273.15, " (K → °C)"))
 
 
-def offset(served: Floats, recomputed: Floats) -> Explained:
+def offset(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     """Explain values that are all shifted by the same amount."""
     shift = float(np.median(served - recomputed))
-    holds = fits(recomputed + shift, served, recomputed)
-    count = _counted(holds, recomputed, MIN_DISTINCT)
     seconds = _seconds_in(recomputed)
     if seconds and _is_zone(shift / seconds):
-        sentence = f"{_zone(shift / seconds)} (time zone)"
-        return {Law(Nature.TIME_SHIFT, sentence): count}
-    name = next((text for at, text in OFFSETS if abs(shift - at) < 0.01), "")  # noqa: PLR2004 - 273 is common for 273.15 no more
-    sign = "+" if shift > 0 else "-"
-    law = Law(Nature.OFFSET, f"served = recomputed {sign} {abs(shift):.10g}{name}")
-    return {law: count}
+        law = Law(Nature.TIME_SHIFT, f"{_zone(shift / seconds)} (time zone)")
+    else:
+        name = next((text for at, text in OFFSETS if abs(shift - at) < 0.01), "")  # noqa: PLR2004 - 273 is common for 273.15 no more
+        sign = "+" if shift > 0 else "-"
+        sentence = f"served = recomputed {sign} {abs(shift):.10g}{name}"
+        law = Law(Nature.OFFSET, sentence)
+    yield Proposal(law=law, holds=lambda s, r: fits(r + shift, s, r))
 
 
 def _seconds_in(values: Floats) -> float:
@@ -285,24 +259,30 @@ def _zone(*shifts: float) -> str:
     return f"served is {' or '.join(sizes)} {side} recomputed"
 
 
-def time_shift(served: Floats, recomputed: Floats) -> Explained:
-    """Explain times that are shifted by one amount, or by two an hour apart."""
-    shifts, counts = np.unique(np.rint((served - recomputed) / 1e6), return_counts=True)
-    order = np.lexsort((shifts, -counts))[:2]
-    first, count = float(shifts[order[0]]), int(counts[order[0]])
-    if not _distinct(recomputed, MIN_DISTINCT):
-        return {}
-    if not _is_zone(first):
-        return {Law(Nature.OFFSET, f"served = recomputed {first:+.10g} s"): count}
-    explained = {Law(Nature.TIME_SHIFT, f"{_zone(first)} (time zone)"): count}
-    second = float(shifts[order[-1]])
-    if abs(second - first) == HOUR and first * second > 0:
-        sentence = f"{_zone(first, second)} (time zone with summer time)"
-        explained[Law(Nature.TIME_SHIFT, sentence)] = int(counts[order].sum())
-    return explained
-
-
 HOUR = 3_600.0
+
+
+def time_shift(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
+    """Explain times that are shifted by one amount, or by two an hour apart."""
+    shifts, counts = np.unique(_seconds(served, recomputed), return_counts=True)
+    order = np.lexsort((shifts, -counts))[:2]
+    first, second = float(shifts[order[0]]), float(shifts[order[-1]])
+    law = Law(Nature.OFFSET, f"served = recomputed {first:+.10g} s")
+    if _is_zone(first):
+        law = Law(Nature.TIME_SHIFT, f"{_zone(first)} (time zone)")
+    yield Proposal(law=law, holds=lambda s, r: _seconds(s, r) == first)
+    if _is_zone(first) and abs(second - first) == HOUR and first * second > 0:
+        sentence = f"{_zone(first, second)} (time zone with summer time)"
+        yield Proposal(
+            law=Law(Nature.TIME_SHIFT, sentence),
+            holds=lambda s, r: np.isin(_seconds(s, r), (first, second)),
+        )
+
+
+def _seconds(served: Floats, recomputed: Floats) -> Floats:
+    return np.asarray(np.rint((served - recomputed) / 1e6))
+
+
 LINES = (
     (5 / 9, -160 / 9, " (°F → °C)"),
     (9 / 5, 32.0, " (°C → °F)"),
@@ -311,30 +291,49 @@ LINES = (
 )
 
 
-def affine(served: Floats, recomputed: Floats) -> Explained:
-    """Explain values on a line through the recomputed ones: degrees, or a scaling."""
-    order = np.argsort(recomputed, kind="stable")
-    s, r = served[order], recomputed[order]
-    half = len(r) // 2
-    rises, runs = s[half:] - s[: len(s) - half], r[half:] - r[: len(r) - half]
-    if np.count_nonzero(runs) < MIN_PAIRS // 2:
-        return {}
-    slope = float(np.median((rises / runs)[runs != 0]))
-    start = float(np.median(s - slope * r))
+def affine(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
+    """Explain values on a line through the recomputed ones: degrees, or a scaling.
+
+    Slopes between pairs that lie on it are nearly one number, whatever the others are.
+    """
+    half = len(recomputed) // 2
+    first, second = slice(0, len(recomputed) - half), slice(half, None)
+    rises, runs = (side[second] - side[first] for side in (served, recomputed))
+    slopes = np.sort((rises / runs)[runs != 0])
+    if len(slopes) < MIN_PAIRS // 2:
+        return
+    slope = densest(slopes)
+    start = float(np.median(served - slope * recomputed))
     if slope == 0:
-        return {}
-    holds = fits(recomputed * slope + start, served, recomputed)
+        return
     name = ""
+    known = slope, start
     for known_slope, known_start, text in LINES:
         if abs(slope / known_slope - 1) < 2e-3 and abs(start - known_start) < 0.1:  # noqa: PLR2004 - rounded degrees
-            slope, start, name = known_slope, known_start, text
-    sign = "+" if start >= 0 else "-"
-    line = f"recomputed × {slope:.6g} {sign} {abs(start):.6g}"
-    law = Law(Nature.AFFINE, f"served = {line}{name}")
-    return {law: _counted(holds, recomputed, MIN_DISTINCT_LINE)}
+            known, name = (known_slope, known_start), text
+    sign = "+" if known[1] >= 0 else "-"
+    line = f"recomputed × {known[0]:.6g} {sign} {abs(known[1]):.6g}"
+    yield Proposal(
+        law=Law(Nature.AFFINE, f"served = {line}{name}"),
+        holds=lambda s, r: (
+            fits(r * slope + start, s, r)
+            | (bool(name) & fits(r * known[0] + known[1], s, r))
+        ),
+        least=MIN_DISTINCT_LINE,
+    )
 
 
-def _time_rounding(served: Floats, recomputed: Floats) -> Explained:
+def densest(ordered: Floats) -> float:
+    """Return the middle of the part of sorted numbers that lie closest together."""
+    size = max(2, round(DENSE * len(ordered)))
+    if size >= len(ordered):
+        return float(np.median(ordered))
+    widths = ordered[size - 1 :] - ordered[: len(ordered) - size + 1]
+    at = int(np.argmin(widths))
+    return float(np.median(ordered[at : at + size]))
+
+
+def _time_rounding(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     return rounding(served, recomputed, TIME_STEPS)
 
 

@@ -6,6 +6,7 @@ counts, with the laws that explain the differing pairs (`checks.cause`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -27,7 +28,7 @@ ABSOLUTE = 1e-6
 """The absolute one, as a share of the relative: 1e-12, for sums that cancel to zero."""
 FINEST = 2.0**-52
 """A relative difference below this one may be lost where integers become floats."""
-MAX_EXAMINED = 50_000
+MAX_EXAMINED = 20_000
 """Differing pairs that are asked for a cause, evenly spread over all of them."""
 
 
@@ -194,7 +195,7 @@ def _compare_numbers(  # noqa: PLR0913 - two columns, and what is the same in th
         same &= exact
     pairs = _count(column, same, np.isnan(served), np.isnan(recomputed))
     rows = _examined(same, served, recomputed)
-    found = laws.numbers(served[rows], recomputed[rows])
+    found = laws.numbers(served[rows], recomputed[rows], served[same])
     if kind is Kind.BOOLEAN and _nearly_all(pairs):
         law = Law(
             Nature.INVERTED, "served is yes where recomputed is no, and no where yes"
@@ -207,7 +208,7 @@ def _compare_times(served: Floats, recomputed: Floats, column: str) -> Pairs:
     same = served == recomputed
     pairs = _count(column, same, np.isnan(served), np.isnan(recomputed))
     rows = _examined(same, served, recomputed)
-    found = laws.times(served[rows], recomputed[rows])
+    found = laws.times(served[rows], recomputed[rows], served[same])
     return replace(pairs, examined=len(rows), laws=MappingProxyType(found))
 
 
@@ -220,8 +221,17 @@ def _compare_texts(served: pa.Array, recomputed: pa.Array, column: str) -> Pairs
         served.take(rows).to_pylist(),
         recomputed.take(rows).to_pylist(),
         inverted=_nearly_all(pairs),
+        usual=partial(_share_of, served.filter(pa.array(same))),
     )
     return replace(pairs, examined=len(rows), laws=MappingProxyType(found))
+
+
+def _share_of(values: pa.Array, value: str) -> float:
+    """Return how common a value is, 0 of no values."""
+    if len(values) == 0:
+        return 0.0
+    hits = pc.sum(pc.equal(values, pa.scalar(value, values.type))).as_py()
+    return (hits or 0) / len(values)
 
 
 def _nearly_all(pairs: Pairs) -> bool:
@@ -230,7 +240,7 @@ def _nearly_all(pairs: Pairs) -> bool:
     Of two classes a wrong one is always the other: only then are they swapped.
     """
     present = pairs.match + pairs.mismatch
-    return present > 0 and pairs.mismatch >= cause.MIN_SHARE * present
+    return present > 0 and pairs.mismatch >= cause.NEARLY_ALL * present
 
 
 def _count(column: str, same: Bools, no_served: Bools, no_recomputed: Bools) -> Pairs:

@@ -1,9 +1,11 @@
 """Laws about text that differs: case, white space, spelling, and renamed categories."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from checks.cause import MIN_DISTINCT, Explained, Law, Nature
+from checks.proposal import beyond, chance_of, dealings
 
 MIN_SEEN = 3
 """How often a renaming must be seen: what stands once renames to anything."""
@@ -15,37 +17,83 @@ Words = Counter[tuple[str | None, str | None]]
 """How often each pair (served, recomputed) stands."""
 
 
+Holds = Callable[[str, str], bool]
+"""Tells whether a law holds of one pair: served, recomputed."""
+
+
 def texts(
     served: Sequence[str | None],
     recomputed: Sequence[str | None],
     *,
     inverted: bool = False,
+    usual: Callable[[str], float] = lambda _value: 0.0,
 ) -> Explained:
     """Ask every law about text of differing pairs, None where a value is missing.
 
     `inverted` allows two categories to be swapped, which any mistake between two
-    looks like.
+    looks like. `usual` tells which share of the agreeing values is the one asked for.
     """
     words: Words = Counter(zip(served, recomputed, strict=True))
-    explained = (
-        _missing(words)
-        | _constant(words)
-        | _cut(words)
-        | renamed(words, inverted=inverted)
-    )
-    for law, same in (
-        (Law(Nature.CASE, "upper and lower case differ"), _case),
-        (Law(Nature.WHITE_SPACE, "white space differs"), _white_space),
-        (Law(Nature.CASE_AND_WHITE_SPACE, "case and white space differ"), _both),
-        (Law(Nature.SPELLING, "the same numbers, written differently"), _number),
-        (Law(Nature.SPELLING, "served is UTF-8 that was read as Latin-1"), _encoding),
-    ):
-        explained[law] = sum(
+    both = [(s, r) for s, r in words.elements() if s is not None and r is not None]
+    chance = _Chance.of(both)
+    explained = _missing(words, usual)
+    for law, holds in _laws(words, inverted=inverted):
+        count = sum(
             count
             for (s, r), count in words.items()
-            if s is not None and r is not None and same(s, r)
+            if s is not None and r is not None and holds(s, r)
         )
+        # Of two values that are swapped everywhere no other pair is left to be dealt.
+        turned = inverted and law.nature is Nature.REMAP
+        if count and (turned or beyond(count / len(both), chance(law, holds))):
+            explained[law] = count
     return {law: count for law, count in explained.items() if count}
+
+
+MOST_DEALT = 2_000
+"""Pairs that are dealt out anew, evenly spread over all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chance:
+    """How often a law holds of pairs that have nothing to do with each other."""
+
+    pairs: tuple[tuple[str, str], ...]
+    deals: tuple[tuple[tuple[str, str], ...], ...]
+
+    @classmethod
+    def of(cls, both: Sequence[tuple[str, str]]) -> "_Chance":
+        """Deal the served values out anew, whatever order the pairs came in."""
+        ordered = sorted(both, key=lambda pair: (pair[1], pair[0]))
+        every = max(1, -(-len(ordered) // MOST_DEALT))
+        some = tuple(ordered[::every])
+        return cls(
+            some,
+            tuple(
+                tuple((some[p][0], r) for p, (_, r) in zip(places, some, strict=True))
+                for places in dealings(len(some))
+            ),
+        )
+
+    def __call__(self, law: Law, holds: Holds) -> float:
+        if law.nature is Nature.CONSTANT:
+            return sum(holds(r, s) for s, r in self.pairs) / len(self.pairs)
+        return chance_of(
+            (sum(s != r and holds(s, r) for s, r in deal), sum(s != r for s, r in deal))
+            for deal in self.deals
+        )
+
+
+def _laws(words: Words, *, inverted: bool) -> Iterator[tuple[Law, Holds]]:
+    """Propose the laws that pairs of two values may obey."""
+    yield from _constant(words)
+    yield from _cut(words)
+    yield from renamed(words, inverted=inverted)
+    yield Law(Nature.CASE, "upper and lower case differ"), _case
+    yield Law(Nature.WHITE_SPACE, "white space differs"), _white_space
+    yield Law(Nature.CASE_AND_WHITE_SPACE, "case and white space differ"), _both
+    yield Law(Nature.SPELLING, "the same numbers, written differently"), _number
+    yield Law(Nature.SPELLING, "served is UTF-8 that was read as Latin-1"), _encoding
 
 
 def _case(served: str, recomputed: str) -> bool:
@@ -71,46 +119,46 @@ def _encoding(served: str, recomputed: str) -> bool:
     return served.encode("latin-1", "replace") == recomputed.encode()
 
 
-def _missing(words: Words) -> Explained:
+def _missing(words: Words, usual: Callable[[str], float]) -> Explained:
     explained: Explained = {}
     for side, name, having in (
         (1, "recomputed", "served"),
         (0, "served", "recomputed"),
     ):
-        beside: Counter[str | None] = Counter()
+        beside: Counter[str] = Counter()
         for pair, count in words.items():
-            if pair[side] is None:
-                beside[pair[1 - side]] += count
+            other = pair[1 - side]
+            if pair[side] is None and other is not None:
+                beside[other] += count
         if beside:
             value, count = _commonest(beside)
-            sentence = f"{having} is {value!r} where {name} is null"
             law = Law(Nature.MISSING, f"{name} is null where {having} has a value")
             explained[law] = beside.total()
-            explained[Law(Nature.DEFAULT, sentence)] = count
+            if beyond(count / beside.total(), usual(value)):
+                sentence = f"{having} is {value!r} where {name} is null"
+                explained[Law(Nature.DEFAULT, sentence)] = count
     return explained
 
 
-def _commonest(counts: Counter[str | None]) -> tuple[str | None, int]:
-    return min(counts.items(), key=lambda item: (-item[1], str(item[0])))
+def _commonest(counts: Counter[str]) -> tuple[str, int]:
+    return min(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _constant(words: Words) -> Explained:
-    beside: defaultdict[str, Counter[str | None]] = defaultdict(Counter)
+def _constant(words: Words) -> Iterator[tuple[Law, Holds]]:
+    beside: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for (s, r), count in words.items():
-        if s is not None:
+        if s is not None and r is not None:
             beside[s][r] += count
     if not beside:
-        return {}
+        return
     value = min(beside, key=lambda s: (-beside[s].total(), s))
-    if len(set(beside[value]) - {None}) < MIN_DISTINCT:
-        return {}
-    sentence = f"served is always {value!r}"
-    return {Law(Nature.CONSTANT, sentence): beside[value].total()}
+    if len(beside[value]) >= MIN_DISTINCT:
+        law = Law(Nature.CONSTANT, f"served is always {value!r}")
+        yield law, lambda s, _: s == value
 
 
-def _cut(words: Words) -> Explained:
+def _cut(words: Words) -> Iterator[tuple[Law, Holds]]:
     """Explain text that is cut to a length on one of the sides."""
-    explained: Explained = {}
     for side, name in ((0, "served"), (1, "recomputed")):
         lengths: Counter[int] = Counter()
         wholes: set[str] = set()
@@ -120,18 +168,25 @@ def _cut(words: Words) -> Explained:
                 lengths[len(short)] += count
                 wholes.add(whole)
         if len(wholes) >= MIN_DISTINCT:
-            length, count = min(lengths.items(), key=lambda item: (-item[1], item[0]))
+            length, _ = min(lengths.items(), key=lambda item: (-item[1], item[0]))
             law = Law(Nature.CUT, f"{name} is cut to {length} characters")
-            explained[law] = count
-    return explained
+            yield law, (_cut_to(length) if side == 0 else _turned(_cut_to(length)))
 
 
-def renamed(words: Words, *, inverted: bool = False) -> Explained:
+def _cut_to(length: int) -> Holds:
+    return lambda short, whole: len(short) == length and whole.startswith(short)
+
+
+def _turned(holds: Holds) -> Holds:
+    return lambda s, r: holds(r, s)
+
+
+def renamed(words: Words, *, inverted: bool = False) -> Iterator[tuple[Law, Holds]]:
     """Explain categories that go by other names, one for one.
 
     >>> pairs = Counter({("KJFK", "JFK"): 9, ("KLGA", "LGA"): 5})
-    >>> [(law.sentence, count) for law, count in renamed(pairs).items()]
-    [("served is 'KJFK' where recomputed is 'JFK', 'KLGA' where 'LGA'", 14)]
+    >>> [law.sentence for law, _ in renamed(pairs)]
+    ["served is 'KJFK' where recomputed is 'JFK', 'KLGA' where 'LGA'"]
     """
     names: dict[str, tuple[str, int]] = {}
     taken: set[str] = set()
@@ -143,9 +198,9 @@ def renamed(words: Words, *, inverted: bool = False) -> Explained:
         taken.add(s)
     swapped = set(names) == taken and len(names) == 2  # noqa: PLR2004 - a swap is of two
     if not names or len(names) > MAX_RENAMED or (swapped and not inverted):
-        return {}
+        return
     shown = [f"{s!r} where {r!r}" for r, (s, _) in list(names.items())[:_SHOWN]]
     shown[0] = shown[0].replace(" where ", " where recomputed is ", 1)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    sentence = "served is " + ", ".join(shown) + more
-    return {Law(Nature.REMAP, sentence): sum(count for _, count in names.values())}
+    law = Law(Nature.REMAP, "served is " + ", ".join(shown) + more)
+    yield law, lambda s, r: names.get(r, ("", 0))[0] == s

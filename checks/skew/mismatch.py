@@ -24,7 +24,8 @@ def mismatch(pairs: Pairs, *, tolerated: Part = 0.001) -> Statistic:
     A value that only one side has is a difference, one that neither has is none. The
     interval is Wilson's; the p-value is the exact binomial tail of so many differing
     rows if no more than the `tolerated` share of all rows differed. The detail names
-    the likely cause where one law explains nine tenths of the differing rows.
+    the likely cause where one law surely explains most of the differing rows, and more
+    of them than chance would, with the share that it explains.
 
     Blind to a mistake that both pipelines make (use a drift check against the training
     data), and to rows that were never logged (see the counts of the pairing).

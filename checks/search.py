@@ -5,6 +5,8 @@ commonest levels. A segment is one cell, or two of different columns. In each se
 every column is compared by Pearson's statistic over its cells, and of all segments and
 columns the pair with the largest statistic, for its degrees of freedom, is returned.
 
+Absolute times are passed over: those of a window always differ from the reference's.
+
 The largest of so many is large by chance too: what is found here has to be measured on
 rows that the search has not seen.
 """
@@ -122,10 +124,11 @@ def _cut(
     cells = [
         found
         for column in columns
-        if (found := _cells(column, reference, current, levels)) is not None
+        if column.kind is not Kind.DATETIME
+        and (found := _cells(column, reference, current, levels)) is not None
     ]
     if not cells:
-        cause = "no column is in both samples with values that differ"
+        cause = "no column but times is in both samples with values that differ"
         raise Unmeasurable(cause)
     return cells
 
@@ -154,7 +157,7 @@ def _quarters(
     if len(values) == 0:
         return None
     shares = np.arange(1, QUARTERS) / QUARTERS
-    edges = np.unique(_readable(np.quantile(values, shares), kind))
+    edges = np.unique(_readable(np.quantile(values, shares)))
     edges = edges[(edges > values.min()) & (edges <= values.max())]
     if len(edges) == 0:
         return None
@@ -175,10 +178,8 @@ def _cell(values: Floats, edges: Floats) -> Ints:
     return np.where(np.isfinite(values), places, -1)
 
 
-def _readable(ends: Floats, kind: Kind) -> Floats:
-    """Round ends to a few digits; times to whole seconds."""
-    if kind is Kind.DATETIME:
-        return np.asarray(np.round(ends / 1e6) * 1e6)
+def _readable(ends: Floats) -> Floats:
+    """Round ends to a few digits."""
     return np.array([float(f"{end:.{DIGITS}g}") for end in ends])
 
 

@@ -12,7 +12,7 @@ from checks.profile import Bins
 from checks.registry import Subject, check
 from checks.sample import arrow
 from checks.samples import Known
-from checks.schema import Role, Schema
+from checks.schema import Kind, Role, Schema
 from checks.search import halves, worst
 from checks.segment import Segment, members
 from checks.statistic import Statistic
@@ -29,6 +29,7 @@ Smallest = Annotated[int, Range(least=2 * FEWEST)]
     family=Family.DRIFT,
     subject=Subject.SAMPLE,
     threshold=0.1,
+    kinds=(Kind.NUMERIC, Kind.CATEGORICAL, Kind.BOOLEAN),
     roles=(Role.FEATURE, Role.SEGMENT),
 )
 def worst_segment(
@@ -38,7 +39,8 @@ def worst_segment(
 
     A segment is one quarter of a numeric column, or one of the commonest levels of a
     categorical one, or two of these together, such as `region = EU and age < 30`; both
-    samples have at least `smallest` rows in it. One half of the kept samples is
+    samples have at least `smallest` rows in it. Times are neither compared nor divided
+    by, since those of a window always differ. One half of the kept samples is
     searched, and what is found there is measured on the other, which the search has not
     seen: so that its p-value needs no correction for all the segments that were looked
     at, and its interval is that of any one column (a split sample; Cox, Biometrika 62,

@@ -14,7 +14,7 @@ from checks.performance.mae import measure
 from checks.registry import Subject, Task, check
 from checks.sample import arrow
 from checks.samples import LOSS, Known
-from checks.schema import Role
+from checks.schema import Kind, Role
 from checks.search import halves, rising
 from checks.segment import Segment, members
 from checks.statistic import Statistic
@@ -29,6 +29,7 @@ FEWEST = 10
     family=Family.PERFORMANCE,
     subject=Subject.SAMPLE,
     threshold=0.25,
+    kinds=(Kind.NUMERIC, Kind.CATEGORICAL, Kind.BOOLEAN),
     roles=(Role.FEATURE, Role.SEGMENT),
     tasks=(Task.BINARY_CLASSIFICATION, Task.REGRESSION),
 )

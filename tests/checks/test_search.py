@@ -137,3 +137,15 @@ def test_sixty_columns_of_two_thousand_five_hundred_rows_take_a_moment() -> None
 
     # Of this thread's own time: another's work on the machine does not count.
     assert time.thread_time() - before < 5
+
+
+def test_absolute_times_are_no_finding_though_they_always_differ() -> None:
+    known, now = rows(2_000, 7), rows(2_000, 1, "region")
+    later = pa.array(range(2_000), pa.timestamp("us"))
+    moved = now.set_column(now.column_names.index("joined"), "joined", later)
+
+    found = worst(known, moved, COLUMNS, smallest=50)
+
+    assert ("region = EU", "spent") == (found.segment.name, found.column)
+    with pytest.raises(Unmeasurable, match="no column but times"):
+        worst(known, moved, [COLUMNS[-1]], smallest=50)

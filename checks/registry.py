@@ -76,8 +76,9 @@ class Check:
     """One registered check.
 
     `threshold` is the default practical threshold on the statistic's value: what lies
-    above it matters to a user. `default` says that the check belongs to the standard
-    suite, for the kinds in `default_kinds` (a column check) or for all. `instead_of`
+    above it matters to a user. `most` is the largest value there can be, None where it
+    has no bound. `default` says that the check belongs to the standard suite, for the
+    kinds in `default_kinds` (a column check) or for all. `instead_of`
     names checks of the standard suite whose place it takes, where a user asks for it.
     A check on the whole table is planned only where some column has a role that it
     `needs`, and made however few rows there are where it says `any_rows`. `stretches`
@@ -98,6 +99,7 @@ class Check:
     tasks: frozenset[Task]
     facet: Facet | None
     default: bool
+    most: float | None
     options: Mapping[str, inspect.Parameter]
     instead_of: frozenset[str]
     needs: frozenset[Role]
@@ -130,6 +132,7 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
     *,
     family: Family,
     threshold: float,
+    most: float | None = None,
     subject: Subject = Subject.COLUMN,
     kinds: Iterable[Kind] = tuple(Kind),
     default: bool | Iterable[Kind] = False,
@@ -169,6 +172,7 @@ def check(  # noqa: PLR0913 - each is one word of the check's declaration
             tasks=frozenset(tasks),
             facet=facet,
             default=bool(default),
+            most=most,
             options={
                 key: p for key, p in parameters.items() if p.kind is p.KEYWORD_ONLY
             },

@@ -47,6 +47,7 @@ def facts(check: Check) -> list[str]:
     lines = [
         f"- family `{check.family}`, compares `{check.subject}`, {kinds}",
         f"- threshold {check.threshold:g}"
+        + ("" if check.most is None else f", of at most {check.most:.4g}")
         + ("; part of the standard suite" if check.default else ""),
     ]
     if check.peer is not None:

@@ -21,6 +21,7 @@ LARGEST = 8.0
     family=Family.DRIFT,
     facet=Facet.VALUES,
     threshold=0.175,
+    most=2.0,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )
 def anderson_darling(reference: ColumnProfile, current: ColumnProfile) -> Statistic:

@@ -32,6 +32,7 @@ NAMED = 3
     family=Family.DRIFT,
     subject=Subject.TABLE,
     threshold=0.1,
+    most=1.0,
     default=True,
     needs=(Role.ATTRIBUTION,),
 )

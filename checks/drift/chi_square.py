@@ -10,7 +10,7 @@ from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("chi_square", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.2)
+@check("chi_square", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.2, most=2.0)
 def chi_square(
     reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:

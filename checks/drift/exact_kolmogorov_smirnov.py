@@ -22,6 +22,7 @@ SMALL = 10_000
     facet=Facet.VALUES,
     subject=Subject.VALUES,
     threshold=0.1,
+    most=1.0,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )
 def exact_kolmogorov_smirnov(reference: Values, current: Values) -> Statistic:

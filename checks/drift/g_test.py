@@ -13,9 +13,11 @@ from checks.verdict import Family
 
 EIGHTH = 1 / 8
 """The Jensen-Shannon divergence, in nats, is this share of the squared effect size."""
+MOST = math.sqrt(math.log(2) / EIGHTH)
+"""The effect size of disjoint sides."""
 
 
-@check("g_test", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.2)
+@check("g_test", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.2, most=MOST)
 def g_test(
     reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:

@@ -12,7 +12,7 @@ from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("hellinger", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1)
+@check("hellinger", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1, most=1.0)
 def hellinger(
     reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:

@@ -19,6 +19,7 @@ from checks.verdict import Family
     family=Family.DRIFT,
     facet=Facet.VALUES,
     threshold=0.1,
+    most=1.0,
     default=(Kind.CATEGORICAL, Kind.BOOLEAN),
 )
 def jensen_shannon(

@@ -12,7 +12,9 @@ from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("js_divergence", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.01)
+@check(
+    "js_divergence", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.01, most=1.0
+)
 def js_divergence(
     reference: ColumnProfile,
     current: ColumnProfile,

@@ -22,6 +22,7 @@ BAND = 1.3580986393225505
     family=Family.DRIFT,
     facet=Facet.VALUES,
     threshold=0.1,
+    most=1.0,
     kinds=(Kind.NUMERIC, Kind.DATETIME),
 )
 def kolmogorov_smirnov(reference: ColumnProfile, current: ColumnProfile) -> Statistic:

@@ -15,7 +15,7 @@ MISSES = 0.05
 """The interval holds for the largest of all gaps, at 95 %."""
 
 
-@check("l_infinity", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.05)
+@check("l_infinity", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.05, most=1.0)
 def l_infinity(
     reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:

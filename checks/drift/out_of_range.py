@@ -14,6 +14,7 @@ from checks.verdict import Family
     "out_of_range",
     family=Family.DRIFT,
     threshold=0.05,
+    most=1.0,
     kinds=(Kind.NUMERIC,),
     default=True,
 )

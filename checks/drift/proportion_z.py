@@ -19,6 +19,7 @@ LEVELS = 2
     family=Family.DRIFT,
     facet=Facet.VALUES,
     threshold=0.05,
+    most=1.0,
     kinds=(Kind.CATEGORICAL, Kind.BOOLEAN),
 )
 def proportion_z(reference: ColumnProfile, current: ColumnProfile) -> Statistic:

@@ -14,7 +14,9 @@ from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("total_variation", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1)
+@check(
+    "total_variation", family=Family.DRIFT, facet=Facet.VALUES, threshold=0.1, most=1.0
+)
 def total_variation(
     reference: ColumnProfile, current: ColumnProfile, *, groups: Groups = GROUPS
 ) -> Statistic:

@@ -17,6 +17,7 @@ NAMED = 3
     "unseen_category",
     family=Family.DRIFT,
     threshold=0.01,
+    most=1.0,
     kinds=(Kind.CATEGORICAL, Kind.BOOLEAN),
     default=True,
 )

@@ -29,6 +29,7 @@ Smallest = Annotated[int, Range(least=2 * FEWEST)]
     family=Family.DRIFT,
     subject=Subject.SAMPLE,
     threshold=0.1,
+    most=1.0,
     kinds=(Kind.NUMERIC, Kind.CATEGORICAL, Kind.BOOLEAN),
     roles=(Role.FEATURE, Role.SEGMENT),
 )

@@ -33,6 +33,7 @@ SHOWN = 3
     family=Family.DRIFT,
     subject=Subject.SAMPLE,
     threshold=0.1,
+    most=2.0,
     kinds=(Kind.NUMERIC, Kind.BOOLEAN),
     default=True,
     roles=(Role.FEATURE,),

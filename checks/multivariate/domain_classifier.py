@@ -35,6 +35,7 @@ PERMUTATIONS = 1_999
     family=Family.DRIFT,
     subject=Subject.SAMPLE,
     threshold=0.1,
+    most=1.0,
     roles=(Role.FEATURE,),
     stretches=True,
 )

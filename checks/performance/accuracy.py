@@ -21,6 +21,7 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
     subject=Subject.OUTCOMES,
     tasks={Task.BINARY_CLASSIFICATION},
     threshold=0.03,
+    most=1.0,
     default=True,
 )
 def accuracy(reference: BinaryOutcomes, current: BinaryOutcomes) -> Statistic:

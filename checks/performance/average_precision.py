@@ -58,6 +58,7 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
     subject=Subject.OUTCOMES,
     tasks={Task.BINARY_CLASSIFICATION},
     threshold=0.05,
+    most=1.0,
 )
 def average_precision(reference: BinaryOutcomes, current: BinaryOutcomes) -> Statistic:
     """Measure by how much the average precision has fallen.

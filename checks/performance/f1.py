@@ -39,6 +39,7 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
     subject=Subject.OUTCOMES,
     tasks={Task.BINARY_CLASSIFICATION},
     threshold=0.05,
+    most=1.0,
     default=True,
 )
 def f1(reference: BinaryOutcomes, current: BinaryOutcomes) -> Statistic:

@@ -25,6 +25,7 @@ def measure(outcomes: BinaryOutcomes) -> Metric:
     subject=Subject.OUTCOMES,
     tasks={Task.BINARY_CLASSIFICATION},
     threshold=0.05,
+    most=1.0,
 )
 def precision(reference: BinaryOutcomes, current: BinaryOutcomes) -> Statistic:
     """Measure by how much the share of predicted positives that are true has fallen.

@@ -67,6 +67,7 @@ def _effective_rows(area: float, variance: float, p: float, n: float) -> float:
     subject=Subject.OUTCOMES,
     tasks={Task.BINARY_CLASSIFICATION},
     threshold=0.03,
+    most=1.0,
     default=True,
 )
 def roc_auc(reference: BinaryOutcomes, current: BinaryOutcomes) -> Statistic:

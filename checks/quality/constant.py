@@ -16,7 +16,7 @@ from checks.statistic import Statistic
 from checks.verdict import Family
 
 
-@check("constant", family=Family.QUALITY, threshold=0.05, default=True)
+@check("constant", family=Family.QUALITY, threshold=0.05, most=1.0, default=True)
 def constant(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     """Measure how much variety a column lost by holding a single value in the window.
 

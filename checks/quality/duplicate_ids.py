@@ -23,6 +23,7 @@ from checks.verdict import Family
     family=Family.QUALITY,
     subject=Subject.TABLE,
     threshold=0.01,
+    most=1.0,
     default=True,
     needs=(Role.ID,),
 )

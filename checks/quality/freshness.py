@@ -20,6 +20,7 @@ from checks.verdict import Family
     family=Family.QUALITY,
     subject=Subject.STREAM,
     threshold=0.25,
+    most=1.0,
     default=True,
     needs=(Role.TIMESTAMP,),
     any_rows=True,

@@ -9,7 +9,12 @@ from checks.verdict import Family
 
 
 @check(
-    "missing", family=Family.QUALITY, threshold=0.05, default=True, facet=Facet.MISSING
+    "missing",
+    family=Family.QUALITY,
+    threshold=0.05,
+    most=1.0,
+    default=True,
+    facet=Facet.MISSING,
 )
 def missing(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     """Measure by how much the share of rows without a value has grown.

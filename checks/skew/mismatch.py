@@ -16,6 +16,7 @@ from checks.verdict import Family
     family=Family.SKEW,
     subject=Subject.PAIRS,
     threshold=0.01,
+    most=1.0,
     default=True,
 )
 def mismatch(pairs: Pairs, *, tolerated: Part = 0.001) -> Statistic:

@@ -9,7 +9,7 @@ from checks.errors import OptionError
 from checks.registry import SEGMENTED, Check, Subject
 from monitor.config.document import parse
 from monitor.config.load import as_errors
-from monitor.config.model import Checks, Config, Model, Monitor
+from monitor.config.model import CheckChoice, Checks, Config, Model, Monitor
 from monitor.config.plugin import resolve
 from monitor.plugins import Registry
 from monitor.problems import Problem, nearest
@@ -62,6 +62,7 @@ def _checks(checks: Checks, model: Model) -> Iterator[Problem]:
     for name, choice in checks.root.items():
         if name == "default":
             yield from _options("default", {}, choice.options)
+            yield from _of_one_check(choice)
         elif name not in registry.names():
             yield Problem(
                 path=(name,),
@@ -69,9 +70,42 @@ def _checks(checks: Checks, model: Model) -> Iterator[Problem]:
                 fix=nearest(name, registry.names(), noun="checks"),
             )
         else:
-            yield from _options(name, registry.get(name).options, choice.options)
+            check = registry.get(name)
+            yield from _options(name, check.options, choice.options)
+            yield from _limits(check, choice)
             if choice.on:
-                yield from _needs(registry.get(name), model)
+                yield from _needs(check, model)
+
+
+def _of_one_check(choice: CheckChoice) -> Iterator[Problem]:
+    """Find what is said of the standard suite, and can only be said of one check."""
+    for key in ("threshold", "warn", "columns", "min_rows"):
+        if getattr(choice, key) is not None:
+            yield Problem(
+                path=("default", key),
+                message=f"the standard suite as a whole has no {key}",
+                fix=f"write it with each check, such as missing: {{{key}: …}}.",
+            )
+
+
+def _limits(check: Check, choice: CheckChoice) -> Iterator[Problem]:
+    """Find a threshold that no value can exceed, and a warning that comes too late."""
+    fail, most = choice.threshold, check.most
+    if fail is not None and most is not None and fail >= most:
+        yield Problem(
+            path=(check.name, "threshold"),
+            message=f"nothing exceeds {fail:g}: {check.name} is at most {most:.3g}",
+            fix=f"write less, such as {check.threshold:g}, the default; "
+            f"{check.name}: false leaves the check out.",
+        )
+        return
+    fail = check.threshold if fail is None else fail
+    if choice.warn is not None and choice.warn > fail:
+        yield Problem(
+            path=(check.name, "warn"),
+            message=f"it warns from {choice.warn:g}, and fails from {fail:g} already",
+            fix=f"write at most {fail:g}, or a larger threshold.",
+        )
 
 
 def _segmented(model: Model) -> Iterator[Problem]:

@@ -185,6 +185,8 @@ def told(verdict: Verdict) -> None:
         found = verdict.statistic
         assert found is not None
         assert found.low <= found.value + 1e-12, verdict
+        most = registry.get(verdict.check).most
+        assert most is None or found.value <= most + 1e-12, verdict
         assert found.value <= found.high + 1e-12, verdict
 
 

@@ -104,6 +104,14 @@ def test_it_grows_with_the_shift_and_becomes_certain(check: Check) -> None:
     assert found[-1].p_value < 1e-6
 
 
+def test_it_is_never_more_than_the_most_it_is_said_to_be(check: Check) -> None:
+    found = [check.measure(*draw(check, shift)).value for shift in (1.0, 3.0)]
+
+    if check.most is not None:
+        assert max(found) <= check.most + 1e-12
+        assert check.threshold < check.most
+
+
 def test_its_interval_holds_its_value(check: Check) -> None:
     for shift in (0.0, 0.2, 2.0):
         found = check.measure(*draw(check, shift))

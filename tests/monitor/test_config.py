@@ -243,6 +243,35 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
             None,
         ),
         (
+            "        window: 1d\n",
+            "        window: 1d\n        checks: {jensen_shannon: {threshold: 3}}\n",
+            (
+                "checks.jensen_shannon.threshold: nothing exceeds 3: jensen_shannon is "
+                "at most 1 (line 18). Fix: write less, such as 0.1, the default; "
+                "jensen_shannon: false leaves the check out."
+            ),
+        ),
+        (
+            "        window: 1d\n",
+            "        window: 1d\n        checks: {wasserstein: {threshold: 3}}\n",
+            None,
+        ),
+        (
+            "        window: 1d\n",
+            "        window: 1d\n        checks: {missing: {warn: 0.2}}\n",
+            "checks.missing.warn: it warns from 0.2, and fails from 0.05 already",
+        ),
+        (
+            "        window: 1d\n",
+            "        window: 1d\n        checks: {missing: {warn: 2, threshold: .1}}\n",
+            "checks.missing.warn: it warns from 2, and fails from 0.1 already",
+        ),
+        (
+            "        window: 1d\n",
+            "        window: 1d\n        checks: {default: {threshold: 0.3}}\n",
+            "checks.default.threshold: the standard suite as a whole has no threshold",
+        ),
+        (
             "      age: {kind: numeric}\n",
             "      age: {kind: numeric}\n      age: {kind: boolean}\n",
             "columns.age: the key stands twice, again on line 10",

@@ -1,0 +1,229 @@
+"""A landing at work: a log that is appended to, and its segments landed as Parquet."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import structlog
+
+from monitor.errors import DriftdError
+from monitor.landing.compaction import (
+    Part,
+    Shape,
+    compacted,
+    keys_path,
+    landed_keys,
+)
+from monitor.landing.folder import Folder
+from monitor.landing.keys import Keys, write_keys
+from monitor.landing.segment import Segment, read_segment, sync_folder
+from monitor.window import EPOCH
+
+log = structlog.get_logger(__name__)
+
+SEGMENT_BYTES = 64 << 20
+"""The size at which a segment is landed."""
+SEGMENT_AGE = timedelta(minutes=10)
+"""The age at which a segment is landed, however small: readers see its rows before."""
+
+
+class LandingError(DriftdError):
+    """Rows could not be made durable: acknowledge none of them, and send them again."""
+
+
+class Landing:
+    """A folder that rows are appended to, by one process at a time."""
+
+    def __init__(self, folder: Folder, shape: Shape, lock: int) -> None:
+        """Use `open`."""
+        self.folder = folder
+        self.shape = shape
+        self._owned = lock
+        self._next = folder.newest() + 1
+        self._recovered = set(folder.segments())
+        self._active: Segment | None = None
+        self._began: datetime | None = None
+        self._appending = threading.Lock()
+        self._landing = threading.Lock()
+        self.trouble: str | None = None
+
+    @classmethod
+    def open(cls, path: Path, shape: Shape) -> Self:
+        """Make the folder if need be, and take it for this process alone.
+
+        Raises LandingError where another has it, or where it cannot be written to.
+        """
+        folder = Folder(path)
+        try:
+            folder.log.mkdir(parents=True, exist_ok=True)
+            lock = os.open(folder.log / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                folder.keep_shape(shape)
+                return cls(folder, shape, lock)
+            except BaseException:
+                os.close(lock)
+                raise
+        except BlockingIOError as error:
+            msg = f"{path}: another process takes rows in here. Fix: stop it"
+            raise LandingError(msg) from error
+        except (OSError, ValueError) as error:
+            raise LandingError(_told(path, error)) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder; what is in the log stays, to be read and landed."""
+        with self._landing, self._appending:
+            self._seal()
+            os.close(self._owned)
+
+    def append(self, batches: Iterable[pa.RecordBatch], received: datetime) -> None:
+        """Append rows and return when they are durable; raises LandingError."""
+        with self._appending:
+            try:
+                segment = self._segment(received)
+                segment.append(batches, (received - EPOCH) // timedelta(microseconds=1))
+            except OSError as error:
+                self._abandon()
+                self.trouble = _told(self.folder.path, error)
+                raise LandingError(self.trouble) from error
+            self.trouble = None
+            if segment.size >= SEGMENT_BYTES:
+                self._seal()
+
+    def land(self, now: datetime, *, everything: bool = False) -> int:
+        """Land the segments that are full or old, and return how many rows they had.
+
+        With `everything`, the one that is appended to as well. Raises LandingError;
+        what could not be landed is still in the log.
+        """
+        with self._landing:
+            with self._appending:
+                old = self._began is not None and now - self._began >= SEGMENT_AGE
+                if old or everything:
+                    self._seal()
+                active = self._active and self._active.path
+            try:
+                return sum(
+                    self._land(number)
+                    for number in self.folder.segments()
+                    if self.folder.segment(number) != active
+                )
+            except (OSError, pa.ArrowException) as error:
+                raise LandingError(_told(self.folder.path, error)) from error
+
+    # ── the log ──────────────────────────────────────────────────────────────────
+
+    def _segment(self, received: datetime) -> Segment:
+        if self._active is None:
+            path = self.folder.segment(self._next)
+            self._next += 1
+            self._active = Segment(path)
+            self._began = received
+        return self._active
+
+    def _seal(self) -> None:
+        """Close the segment that is appended to; it is ready to be landed."""
+        if self._active is not None:
+            self._active.close()
+        self._active, self._began = None, None
+
+    def _abandon(self) -> None:
+        """Close a segment of which nobody knows what is on the disk.
+
+        After a failed sync the system may have forgotten what it could not write: the
+        next rows begin a new file.
+        """
+        if self._active is not None:
+            try:
+                self._active.cut()
+            except OSError as error:
+                log.warning(
+                    "log_not_cut", segment=str(self._active.path), cause=str(error)
+                )
+        self._seal()
+
+    # ── landing ──────────────────────────────────────────────────────────────────
+
+    def _land(self, number: int) -> int:
+        """Land one segment; done again after a crash, it gives the same files."""
+        path = self.folder.segment(number)
+        contents = read_segment(path)
+        written = set()
+        rows = repeated = 0
+        for part in compacted(
+            contents, self.shape, lambda day: self._known(day, number)
+        ):
+            repeated += part.repeated
+            if part.table.num_rows:
+                written.add(self._write(part, number))
+                rows += part.table.num_rows
+        if number in self._recovered:
+            self._remove_stale(number, written)
+        if contents.damaged:
+            log.error("log_damaged", segment=str(path), landed=rows)
+            path.replace(path.with_suffix(".damaged"))
+        else:
+            path.unlink()
+        sync_folder(self.folder.log)
+        if rows or repeated:
+            log.info(
+                "rows_landed",
+                folder=str(self.folder.path),
+                rows=rows,
+                repeated=repeated,
+            )
+        return rows
+
+    def _known(self, day: str, but: int) -> list[Keys]:
+        """Return the keys of what other segments landed on a day."""
+        files = (self.folder.path / f"date={day}").glob("*.parquet")
+        others = [f for f in files if f.stem.isdigit() and int(f.stem) != but]
+        return [landed_keys(file, self.shape) for file in sorted(others)]
+
+    def _write(self, part: Part, number: int) -> Path:
+        """Write a day's rows whole or not at all, durably."""
+        day = self.folder.path / f"date={part.day}"
+        if not day.is_dir():
+            day.mkdir()
+            sync_folder(self.folder.path)
+        path = day / f"{number:08d}.parquet"
+        partial = day / f".{number:08d}.partial"
+        pq.write_table(part.table, partial)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        write_keys(keys_path(path), part.keys)
+        partial.replace(path)
+        sync_folder(day)
+        return path
+
+    def _remove_stale(self, number: int, written: set[Path]) -> None:
+        """Remove what an earlier process landed of a segment in another shape."""
+        self._recovered.discard(number)
+        for path in self.folder.path.glob(f"date=*/{number:08d}.parquet"):
+            if path not in written:
+                keys_path(path).unlink(missing_ok=True)
+                path.unlink()
+                sync_folder(path.parent)
+
+
+def _told(path: Path, error: Exception) -> str:
+    why = getattr(error, "strerror", None) or str(error)
+    return f"{path}: rows cannot be written ({why}). Fix: make room, let driftd write"

@@ -1,0 +1,123 @@
+"""Rows that were sent to the daemon: landed Parquet, and what is still in the log."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from monitor import plugins
+from monitor.errors import SourceError
+from monitor.landing import Folder
+from monitor.landing.folder import Rows
+from monitor.sources.base import SOURCES
+from monitor.sources.groups import Groups, times_of
+from monitor.sources.parquet import ParquetSource
+from monitor.sources.unify import conformed, unified, within
+from monitor.window import Window
+
+
+@SOURCES.register("ingest")
+class IngestSource:
+    """Rows that a model's server, or a client, sent to `driftd serve`.
+
+    Every row that was acknowledged is read, and each once, whether it has landed as
+    Parquet or not; by any process, the daemon running or not.
+    """
+
+    class Options(plugins.Options):
+        """What a user may set."""
+
+        path: str
+        """The folder that the daemon puts the rows in."""
+
+    def __init__(self, options: Options, *, base: Path, timestamp: str | None) -> None:
+        """Open nothing yet; relative paths start from `base`."""
+        self._folder = Folder(base / options.path)
+        self._timestamp = timestamp
+
+    def schema(self) -> pa.Schema:
+        """Return the columns of all rows, united by name."""
+        rows = self._rows()
+        return self._schema(rows, self._landed(rows), None)
+
+    def read(
+        self, window: Window | None, columns: Sequence[str] | None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a window as the port promises."""
+        if window is not None and self._timestamp is None:
+            msg = "no column says when a row was served. Fix: give one role: timestamp"
+            raise SourceError(msg, permanent=True)
+        rows = self._rows()
+        landed = self._landed(rows)
+        schema = self._schema(rows, landed, columns)
+        place, empty = str(self._folder.path), True
+        for batch in landed.read(window, columns) if landed else ():
+            if batch.num_rows:
+                empty = False
+                yield conformed(batch, schema, place, {})
+        for batch in self._logged(rows, window):
+            empty = False
+            yield conformed(batch, schema, f"{place} (log)", {})
+        if empty:
+            yield pa.RecordBatch.from_pylist([], schema=schema)
+
+    def fragments(self, window: Window | None) -> Groups | None:
+        """Return the rows as row groups; None while some of them are in the log."""
+        rows = self._rows()
+        landed = self._landed(rows)
+        if landed is None or any(True for _ in self._logged(rows, window)):
+            return None
+        return landed.fragments(window)
+
+    def _rows(self) -> Rows:
+        """Look at what there is; raises SourceError where nothing ever came."""
+        place = self._folder.path
+        if not place.is_dir():
+            msg = f"{place}: there is no such folder. Fix: start `driftd serve`"
+            raise SourceError(msg, permanent=True)
+        try:
+            rows = self._folder.rows()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            msg = f"{place}: the rows cannot be read ({error})"
+            raise SourceError(msg, permanent=False) from error
+        if not rows.files and not rows.tables:
+            msg = f"{place}: no row has come yet. Fix: send one, or wait"
+            raise SourceError(msg, permanent=False)
+        return rows
+
+    def _landed(self, rows: Rows) -> ParquetSource | None:
+        """Return a source of the Parquet files alone; None where there are none."""
+        if not rows.files:
+            return None
+        options = ParquetSource.Options(
+            path=tuple(str(path.absolute()) for path in rows.files),
+            date_partition="date",
+            partition_slack=timedelta(0),
+        )
+        base = self._folder.path.absolute()
+        return ParquetSource(options, base=base, timestamp=self._timestamp)
+
+    def _schema(
+        self, rows: Rows, landed: ParquetSource | None, columns: Sequence[str] | None
+    ) -> pa.Schema:
+        """Unite the columns of what has landed and what is in the log."""
+        place = str(self._folder.path)
+        told = [(place, landed.schema())] if landed is not None else []
+        told += [(f"{place} (log)", table.schema) for table in rows.tables]
+        schema = unified(told, columns)
+        if columns is None:
+            return schema
+        return pa.schema([schema.field(n) for n in columns if n in schema.names])
+
+    def _logged(self, rows: Rows, window: Window | None) -> Iterator[pa.RecordBatch]:
+        """Walk over the rows of a window that are in the log."""
+        for table in rows.tables:
+            for batch in table.to_batches():
+                found = batch
+                if window is not None and self._timestamp is not None:
+                    place = f"{self._folder.path}: column {self._timestamp!r}"
+                    times = times_of(batch, self._timestamp, {}, place)
+                    found = within(batch, times, window, place)
+                if found.num_rows:
+                    yield found

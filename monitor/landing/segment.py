@@ -85,11 +85,16 @@ class Segment:
 
 
 def read_segment(path: Path) -> Contents:
-    """Return the whole batches of a segment; raises OSError.
+    """Return the whole batches of a segment; raises OSError."""
+    return contents_of(path.read_bytes())
+
+
+def contents_of(segment: bytes) -> Contents:
+    """Return the whole batches among a segment's bytes.
 
     A batch whose frame is whole and which Arrow cannot read is damage as well.
     """
-    found = scan(path.read_bytes())
+    found = scan(segment)
     batches: list[Logged] = []
     schemas: dict[bytes, pa.Schema] = {}
     damaged = found.damaged

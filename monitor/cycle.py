@@ -148,7 +148,10 @@ class Cycle:
         if not self._parts.store.record_run(_record(run, assessment, outcome)):
             bound.info("window_evaluated_elsewhere")
             return None
-        bound.info("window_evaluated", status=run.status.value, cause=told)
+        notes = assessment.notes if assessment else ()
+        bound.info(
+            "window_evaluated", status=run.status.value, cause=told, notes=[*notes]
+        )
         return Turn(
             watch=watch,
             window=window,

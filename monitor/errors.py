@@ -5,6 +5,7 @@ DriftdError
 ├── ConfigErrors     all the mistakes of one configuration
 ├── PluginError      a source, engine or action that is not there, or its options
 ├── SourceError      data could not be read; permanent or worth another try
+├── MalformedError   a row, line or body that cannot be read, and goes to quarantine
 ├── ActionError      a notice could not be delivered; permanent, later, or nobody knows
 ├── StoreError       the state could not be opened, read or written
 └── ServerError      the server cannot listen where it was told to
@@ -50,6 +51,19 @@ class SourceError(DriftdError):
         """Keep the answer to the one question a caller has."""
         super().__init__(message)
         self.permanent = permanent
+
+
+class MalformedError(DriftdError):
+    """Something read cannot be told as rows; it is left out, and the rest goes on.
+
+    `reason` is one of few constant texts, which are counted; `detail` is of this one.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        """Keep both parts."""
+        super().__init__(f"{reason} ({detail})" if detail else reason)
+        self.reason = reason
+        self.detail = detail
 
 
 class ActionError(DriftdError):

@@ -29,7 +29,7 @@ from checks.wish import Wish, Wishes
 from monitor import budget
 from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.config import Model, Monitor
-from monitor.engines.base import Counted, Engine
+from monitor.engines.base import Counted, Engine, remarks
 from monitor.engines.local import usual_threads
 from monitor.errors import SourceError
 from monitor.feeds import Feeds, whole, with_outcomes
@@ -257,6 +257,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         keep=KEPT_ROWS,
         by=section.table.first(Role.ID),
     )
+    left_out = remarks(feeds.predictions)
     reference, past, notes = _compared_with(baseline.reference, earlier)
     entries = watch.planned(reference)
     subjects = frozenset(entry.check.subject for entry in entries)
@@ -275,6 +276,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     ordered = {entry.column for entry in entries if entry.check.ordered}
     raw = _raw(window, feeds, reference, past, counted.profile).keeping_order(ordered)
     verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))
+    small = _too_small(watch, entries, verdicts, reference, counted)
     return Assessment(
         watch=watch,
         version=version,
@@ -285,8 +287,15 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         profile=counted.profile,
         sample=counted.sample.table,
         outcomes=evidence.outcomes,
-        notes=(*notes, *_too_small(watch, entries, verdicts, reference, counted)),
+        notes=(*_remarks(left_out, feeds), *notes, *small),
     )
+
+
+def _remarks(predictions: Iterable[str], feeds: Feeds) -> Iterator[str]:
+    """Tell what was left out of the sources of a window, and why."""
+    yield from (f"predictions: {told}" for told in predictions)
+    yield from (f"labels: {told}" for told in remarks(feeds.labels))
+    yield from (f"recomputed features: {told}" for told in remarks(feeds.recomputed))
 
 
 def _span(window: Window | None) -> tuple[int, int] | None:

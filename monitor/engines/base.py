@@ -85,6 +85,20 @@ class Fragmented(Protocol):
         ...
 
 
+@runtime_checkable
+class Remarking(Protocol):
+    """Rows of which some may have been left out, or told otherwise than meant."""
+
+    def remarks(self) -> Sequence[str]:
+        """Return what is to be told of the last reading that came to its end."""
+        ...
+
+
+def remarks(rows: object) -> tuple[str, ...]:
+    """Return what is to be told of the last reading of some rows, if they tell."""
+    return tuple(rows.remarks()) if isinstance(rows, Remarking) else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
     """A window's rows, reduced: the profile, and a bounded sample as evidence."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from checks.verdict import Family
 
@@ -29,7 +29,8 @@ class Delivery:
 
     `reason` and `incident_ids` are what the receiver will have been told: the ids that
     it then knows to be firing. `attempt` counts from 1; `interrupted` says that an
-    earlier attempt began and nobody knows how it ended.
+    earlier attempt began and nobody knows how it ended. What is `held` when it is put
+    into the outbox waits there until a person releases it.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Delivery:
     incident_ids: frozenset[str] = frozenset()
     attempt: int = 0
     interrupted: bool = False
+    held: bool = False
     memory: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -57,6 +59,23 @@ class Receipt:
     remote_id: str | None = None
     detail: str = ""
     memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Stage(StrEnum):
+    """How far a target says that the work it took has come."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a target says of the work it took."""
+
+    stage: Stage
+    detail: str = ""
 
 
 class Action(Protocol):
@@ -93,4 +112,37 @@ class Action(Protocol):
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Deliver it once; raises ActionError and nothing else on purpose."""
+        ...
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """An action whose target knows no key, but can be searched for what it took.
+
+    Before any repeat the target is searched, so that an answer that was lost leads to
+    no second run.
+    """
+
+    @property
+    def settles(self) -> timedelta:
+        """How long the target may take to list what it has taken."""
+        ...
+
+    def find(self, delivery: Delivery) -> Receipt | None:
+        """Return what an earlier attempt left at the target; None for nothing.
+
+        Raises ActionError where that cannot be known now.
+        """
+        ...
+
+
+@runtime_checkable
+class Followable(Protocol):
+    """An action whose target can be asked how the work it took goes on."""
+
+    def progress(self, delivery_id: str, remote_id: str | None) -> Progress | None:
+        """Return how far the work has come; None where the target does not say.
+
+        Raises ActionError where it cannot be asked now.
+        """
         ...

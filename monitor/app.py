@@ -24,6 +24,7 @@ from monitor.deliver import Counts, deliver_due
 from monitor.engines.local import LocalEngine
 from monitor.errors import SourceError
 from monitor.evaluate import Watch
+from monitor.followup import FollowUp
 from monitor.opening import source
 from monitor.parts import Baselines, Parts
 from monitor.reevaluate import Reevaluation
@@ -77,6 +78,7 @@ class App:
             links=self._links,
         )
         self._baselines = Baselines(self.store, source)
+        self.followup = FollowUp(self.store, self.actions)
         self.cycle = Cycle(self._parts, self._baselines)
         self.ticked: datetime | None = None
         self._alone = threading.Lock()
@@ -121,6 +123,10 @@ class App:
             rng=self.world.rng,
             limit=limit,
         )
+
+    def follow_up(self) -> int:
+        """Ask targets how far the retrainings have come; return how many moved."""
+        return self.followup.round(self.world.clock.now())
 
     def reevaluate(
         self, name: str, period: Window, as_of: datetime | None = None

@@ -14,9 +14,9 @@ from monitor import notice, retraining
 from monitor.action import Delivery
 from monitor.incident import Cause, Incident, Move, Policy, State, advance, close
 from monitor.notice import Context, Group, Routing, Told
-from monitor.retraining import Retraining, RetrainPolicy
+from monitor.retraining import Decision, Facts, Retraining, RetrainPolicy
 from monitor.store.records import Consequences
-from monitor.window import Window
+from monitor.window import Window, rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Trainer:
 
     action: str
     policy: RetrainPolicy
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +168,10 @@ def _retrain(
     for trainer in situation.trainers:
         past = [r for r in situation.past if r.action == trainer.action]
         decision = retraining.reason_to_retrain(
-            incidents, [*past, *asked], now, trainer.policy
+            incidents, [*past, *asked], now, trainer.policy, trainer.facts
         )
+        if decision.reason is retraining.Reason.CIRCUIT_OPEN:
+            sent += _paged(situation, trainer, decision, past, now)
         if decision.reason is not retraining.Reason.NOTHING_FIRING:
             said.append(decision.sentence)
         if not decision.retrain:
@@ -192,3 +195,25 @@ def _retrain(
             )
         )
     return tuple(asked), tuple(sent), tuple(dict.fromkeys(said))
+
+
+def _paged(
+    situation: Situation,
+    trainer: Trainer,
+    decision: Decision,
+    past: Sequence[Retraining],
+    now: datetime,
+) -> list[Delivery]:
+    """Tell people that retraining does not help; once, however often it is asked."""
+    newest = max((one.requested for one in past), default=now)
+    return [
+        notice.attention(
+            f"{decision.sentence} Action: {trainer.action}.",
+            about=f"breaker/{trainer.action}/{rfc3339(newest)}",
+            model=situation.model,
+            monitor=situation.monitor,
+            action=listener.action,
+            now=now,
+        )
+        for listener in situation.listeners
+    ]

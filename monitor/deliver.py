@@ -9,7 +9,7 @@ from traceback import extract_tb
 
 import structlog
 
-from monitor.action import Action, Delivery, Kind, Receipt
+from monitor.action import Action, Delivery, Kind, Receipt, Searchable
 from monitor.clock import Clock
 from monitor.errors import ActionError
 from monitor.notice import Reason, attention
@@ -144,12 +144,17 @@ def _deliver(
         store.delivered(delivery, ended, now)
         words.info("delivered", remote_id=ended.remote_id)
         return Outcome.DELIVERED
-    if ended.ambiguous and not _repeatable(action, delivery):
+    again = next_attempt(delivery.attempt, now, ended.retry_after, rng)
+    doubtful = ended.ambiguous and not _repeatable(action, delivery)
+    settles = _settles(action)
+    if doubtful and settles is not None and again is not None:
+        # What it took shows only after a while: to look earlier is to find nothing.
+        again = max(again, now + settles)
+    elif doubtful:
         told = _tell_others(actions, delivery, _DOUBT, ended.detail, now)
         store.unknown(delivery, now, ended.detail, told)
         words.error("delivery_unknown", detail=ended.detail, told=len(told))
         return Outcome.UNKNOWN
-    again = next_attempt(delivery.attempt, now, ended.retry_after, rng)
     if ended.permanent or again is None:
         told = _tell_others(actions, delivery, _LOSS, ended.detail, now)
         store.dead(delivery, now, ended.detail, told)
@@ -165,10 +170,15 @@ def _attempt(action: Action | None, delivery: Delivery) -> Receipt | _Failure:
     if action is None:
         detail = f"the config has no action named {delivery.action!r}"
         return _Failure(detail=detail, permanent=True)
-    if delivery.interrupted and not _repeatable(action, delivery):
-        detail = "the daemon stopped in the middle of an earlier attempt"
-        return _Failure(detail=detail, ambiguous=True)
     try:
+        if not _repeatable(action, delivery) and delivery.attempt > 1:
+            if isinstance(action, Searchable):
+                found = _searched(action, delivery)
+                if found is not None:
+                    return found
+            elif delivery.interrupted:
+                detail = "the daemon stopped in the middle of an earlier attempt"
+                return _Failure(detail=detail, ambiguous=True)
         return action.perform(delivery)
     except ActionError as error:
         return _Failure(
@@ -184,6 +194,21 @@ def _attempt(action: Action | None, delivery: Delivery) -> Receipt | _Failure:
         at = f"{Path(place.filename).name}:{place.lineno}"
         log.error("action_raised", action=action.name, error=kind, at=at)  # noqa: TRY400 - the trace may show a secret
         return _Failure(detail=f"the action broke off with {kind}", ambiguous=True)
+
+
+def _settles(action: object) -> timedelta | None:
+    """Return when a target shows what it took; None where it cannot be searched."""
+    return action.settles if isinstance(action, Searchable) else None
+
+
+def _searched(action: Searchable, delivery: Delivery) -> Receipt | _Failure | None:
+    """Look for what an earlier attempt left; None where it is known to be nothing."""
+    try:
+        return action.find(delivery)
+    except ActionError as error:
+        detail = f"whether an earlier attempt got through cannot be seen: {error}"
+        # Refused or not, a look that fails leaves open what there is to see.
+        return _Failure(detail=detail, ambiguous=True, retry_after=error.retry_after)
 
 
 def _repeatable(action: Action | None, delivery: Delivery) -> bool:

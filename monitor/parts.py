@@ -16,10 +16,10 @@ from monitor.errors import SourceError
 from monitor.evaluate import Watch
 from monitor.feeds import Feeds
 from monitor.notice import Routing
-from monitor.retraining import RetrainPolicy
+from monitor.retraining import Facts, RetrainPolicy
 from monitor.store import Store
 from monitor.store.records import StoredReference
-from monitor.window import Window
+from monitor.window import EPOCH, Window
 
 OpenSource = Callable[[Plugin, str | None, str | None], Rows]
 """Opens a section's source: the section, the time column, and the model's version."""
@@ -80,7 +80,8 @@ class Parts:
         for name in actions:
             action = self.actions[name]
             if isinstance(action, Trains):
-                trainers.append(Trainer(action=name, policy=action.policy))
+                facts = self._facts(model, name, action.policy, window)
+                trainers.append(Trainer(action=name, policy=action.policy, facts=facts))
                 continue
             routing = Routing(on=action.on, repeat=repeat)
             told = store.told(model, monitor, name)
@@ -99,6 +100,25 @@ class Parts:
             past=tuple(store.retrainings(model)),
             links=links or {},
             data=data(self.config.models[model]),
+        )
+
+    def _facts(
+        self, model: str, action: str, policy: RetrainPolicy, window: Window
+    ) -> Facts:
+        """Gather what a decision to retrain depends on beside the model's own past."""
+        every = [r for r in self.store.retrainings() if r.action == action]
+        labels = 0
+        if policy.min_labels:
+            # The first version was trained on what was there before driftd was.
+            later = [at for _, at in self.store.versions(model)[1:]]
+            own = [r for r in every if r.model == model and r.state.asked]
+            last = max([*(r.window.end for r in own), *later], default=EPOCH)
+            labels = self.store.labelled_since(model, last)
+        return Facts(
+            until=window.end,
+            labels=labels,
+            busy=sum(r.model != model and r.state.under_way for r in every),
+            closed=self.store.breaker_closed(model, action),
         )
 
 

@@ -17,8 +17,9 @@ from monitor.window import Window, rfc3339
 
 
 class State(StrEnum):
-    """How far a retraining has come."""
+    """How far a retraining has come; what is PROPOSED waits for a person's word."""
 
+    PROPOSED = "proposed"
     REQUESTED = "requested"
     ACCEPTED = "accepted"
     RUNNING = "running"
@@ -39,20 +40,30 @@ class State(StrEnum):
         )
 
     @property
-    def step(self) -> int:
-        """How far along it is: a retraining only ever moves to a higher step."""
-        return _STEPS[self]
+    def asked(self) -> bool:
+        """Whether a pipeline was ever asked for it."""
+        return self not in (State.PROPOSED, State.REFUSED)
+
+    def follows(self, before: "State") -> bool:
+        """Tell whether a retraining can move here from another state.
+
+        Only ever to a further step; but whatever is under way can be lost sight of.
+        """
+        if self is State.UNKNOWN:
+            return before.under_way and before is not State.UNKNOWN
+        return _STEPS[self] > _STEPS[before]
 
 
 _STEPS = {
-    State.REQUESTED: 0,
-    State.UNKNOWN: 1,
-    State.ACCEPTED: 2,
-    State.RUNNING: 3,
-    State.SUCCEEDED: 4,
-    State.FAILED: 4,
-    State.PROMOTED: 5,
-    State.REFUSED: 5,
+    State.PROPOSED: 0,
+    State.REQUESTED: 1,
+    State.UNKNOWN: 2,
+    State.ACCEPTED: 3,
+    State.RUNNING: 4,
+    State.SUCCEEDED: 5,
+    State.FAILED: 5,
+    State.PROMOTED: 6,
+    State.REFUSED: 6,
 }
 
 
@@ -60,9 +71,15 @@ class Reason(StrEnum):
     """What came of the question whether to retrain."""
 
     REQUESTED = "requested"
+    PROPOSED = "proposed"
+    DRY_RUN = "dry_run"
     NOTHING_FIRING = "nothing_firing"
     REFUSED_DATA_BREAK = "refused_data_break"
+    TOO_EARLY = "too_early"
+    TOO_FEW_LABELS = "too_few_labels"
+    CIRCUIT_OPEN = "circuit_open"
     ALREADY_RUNNING = "already_running"
+    TARGET_BUSY = "target_busy"
     COOLDOWN = "cooldown"
     OVER_BUDGET = "over_budget"
 
@@ -79,14 +96,43 @@ class Budget:
 class RetrainPolicy:
     """When an action may ask for a retraining.
 
-    `on` are the families whose firing incidents are evidence. `patience` is how long
-    a request without a word of its end counts as still running.
+    `on` are the families whose firing incidents are evidence, once they have stood for
+    `after`, counted from their first failing window. `min_labels` rows must have been
+    labelled since the last retraining. At most `concurrency` retrainings of all models
+    are under way at the action's target. `patience` is how long a request without a
+    word of its end counts as still running. With `approval` a person has to say yes;
+    with `dry_run` nothing is asked for, and what would have been is told.
+
+    After `breaker` useless retrainings in a row none is asked for until a person says
+    so: they failed, or trouble was back within `relapse` of their end.
     """
 
     on: frozenset[Family] = frozenset({Family.DRIFT, Family.PERFORMANCE})
+    after: timedelta = timedelta(0)
+    min_labels: int = 0
     cooldown: timedelta = timedelta(days=7)
     budget: Budget | None = None
+    concurrency: int | None = None
     patience: timedelta = timedelta(days=7)
+    approval: bool = False
+    dry_run: bool = False
+    breaker: int = 3
+    relapse: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a decision depends on beside incidents and past retrainings of the model.
+
+    `until` is the end of the window at hand; `labels` counts the rows labelled since
+    the last retraining; `busy` the retrainings of other models that are under way at
+    the same target; `closed` is when a person last closed the circuit breaker.
+    """
+
+    until: datetime
+    labels: int = 0
+    busy: int = 0
+    closed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +175,7 @@ def reason_to_retrain(
     past: Sequence[Retraining],
     now: datetime,
     policy: RetrainPolicy,
+    facts: Facts | None = None,
 ) -> Decision:
     """Decide whether to ask for a retraining now.
 
@@ -137,6 +184,7 @@ def reason_to_retrain(
     no: a model trained on broken data is worse than a stale one. An incident that
     another explains still counts as evidence; muting is for people.
     """
+    facts = facts or Facts(until=now)
     standing = sorted((i for i in incidents if i.state.open), key=gravity)
     evidence = tuple(
         incident
@@ -145,19 +193,25 @@ def reason_to_retrain(
     )
     if not evidence:
         return _no(Reason.NOTHING_FIRING, "No retraining: nothing speaks for it.")
-    breaks = [i for i in standing if i.key.family in _DATA_BREAK]
-    if breaks:
-        said = f"the data is broken ({wording.title(breaks[0].key)}), not the model."
-        return _no(Reason.REFUSED_DATA_BREAK, f"No retraining: {said}", evidence)
-    refusal = _restraint(past, now, policy)
+    refusal = (
+        _broken(standing)
+        or _unripe(evidence, policy, facts)
+        or _useless(past, now, policy, facts)
+        or _restraint(past, now, policy, facts)
+    )
     if refusal is not None:
         return _no(refusal[0], f"No retraining: {refusal[1]}", evidence)
     why = wording.title(evidence[0].key)
     also = f" and {len(evidence) - 1:,} more" if len(evidence) > 1 else ""
+    if policy.dry_run:
+        said = f"Dry run: a retraining would be requested because of {why}{also}."
+        return _no(Reason.DRY_RUN, said, evidence)
+    reason = Reason.PROPOSED if policy.approval else Reason.REQUESTED
+    awaits = ", and awaits approval" if policy.approval else ""
     return Decision(
         retrain=True,
-        reason=Reason.REQUESTED,
-        sentence=f"Retraining requested because of {why}{also}.",
+        reason=reason,
+        sentence=f"Retraining {reason.value} because of {why}{also}{awaits}.",
         evidence=evidence,
     )
 
@@ -167,19 +221,81 @@ def _no(reason: Reason, said: str, evidence: tuple[Incident, ...] = ()) -> Decis
     return Decision(retrain=False, reason=reason, sentence=said, evidence=evidence)
 
 
+Refusal = tuple[Reason, str]
+"""Why not, by name and in words."""
+
+
+def _broken(standing: Sequence[Incident]) -> Refusal | None:
+    """Refuse while the data itself is broken."""
+    breaks = [i for i in standing if i.key.family in _DATA_BREAK]
+    if not breaks:
+        return None
+    said = f"the data is broken ({wording.title(breaks[0].key)}), not the model."
+    return Reason.REFUSED_DATA_BREAK, said
+
+
+def _unripe(
+    evidence: Sequence[Incident], policy: RetrainPolicy, facts: Facts
+) -> Refusal | None:
+    """Refuse evidence that has not stood long enough, or too few fresh labels."""
+    since = min(incident.opened for incident in evidence)
+    if facts.until - since < policy.after:
+        ripe = wording.day(since + policy.after)
+        return Reason.TOO_EARLY, f"what speaks for it has to stand until {ripe}."
+    if facts.labels < policy.min_labels:
+        had = wording.count(facts.labels, "row")
+        said = f"{had} labelled since the last one, and {policy.min_labels:,} needed."
+        return Reason.TOO_FEW_LABELS, said
+    return None
+
+
+def _useless(
+    past: Sequence[Retraining], now: datetime, policy: RetrainPolicy, facts: Facts
+) -> Refusal | None:
+    """Refuse after so many retrainings in a row that were of no use."""
+    asked = sorted(
+        (
+            one
+            for one in past
+            if one.state.asked
+            and (facts.closed is None or one.requested > facts.closed)
+        ),
+        key=lambda one: one.requested,
+        reverse=True,
+    )
+    found, again = 0, now
+    for one in asked:
+        ended = one.state in (State.SUCCEEDED, State.PROMOTED)
+        if not (
+            one.state is State.FAILED
+            or (ended and again - one.changed < policy.relapse)
+        ):
+            break
+        found, again = found + 1, one.requested
+    if found < policy.breaker:
+        return None
+    said = f"the last {found} were of no use; a person has to look, and to close the "
+    return Reason.CIRCUIT_OPEN, said + "circuit breaker."
+
+
 def _restraint(
-    past: Sequence[Retraining], now: datetime, policy: RetrainPolicy
-) -> tuple[Reason, str] | None:
-    """Return what the past has against another retraining, or None."""
+    past: Sequence[Retraining], now: datetime, policy: RetrainPolicy, facts: Facts
+) -> Refusal | None:
+    """Return what other retrainings have against one more, or None."""
     asked = sorted(
         (r for r in past if r.state is not State.REFUSED), key=lambda r: r.requested
     )
-    if not asked:
-        return None
     for one in asked:
-        if one.state.under_way and now - one.requested < policy.patience:
+        waiting = one.state.under_way or one.state is State.PROPOSED
+        if waiting and now - one.requested < policy.patience:
             since = wording.day(one.requested)
             return Reason.ALREADY_RUNNING, f"one from {since} is {one.state}."
+    if policy.concurrency is not None and facts.busy >= policy.concurrency:
+        busy = f"{wording.count(facts.busy, 'retraining')} of other models under way."
+        return Reason.TARGET_BUSY, busy
+    asked = [one for one in asked if one.state.asked]
+    if not asked:
+        return None
     free = asked[-1].requested + policy.cooldown
     if now < free:
         return Reason.COOLDOWN, f"cooling down until {wording.day(free)}."
@@ -213,7 +329,7 @@ def request(  # noqa: PLR0913 - everything that a request says
         monitor=monitor,
         model_version=model_version,
         action=action,
-        state=State.REQUESTED,
+        state=State.PROPOSED if decision.reason is Reason.PROPOSED else State.REQUESTED,
         requested=now,
         changed=now,
         window=window,
@@ -263,6 +379,7 @@ def delivery(
         body=body,
         created=retraining.requested,
         incident_ids=retraining.incident_ids,
+        held=retraining.state is State.PROPOSED,
     )
 
 
@@ -279,7 +396,7 @@ def moved(
     Answers come late and out of order: a word of an earlier step, or a second end,
     changes nothing. The target's own id is kept once it is known.
     """
-    if state.step <= retraining.state.step:
+    if not state.follows(retraining.state):
         return retraining
     return replace(
         retraining,
@@ -288,6 +405,9 @@ def moved(
         remote_id=remote_id or retraining.remote_id,
         detail=detail,
     )
+
+
+_MAY_LEAD_TO_ONE = (State.UNKNOWN, State.ACCEPTED, State.RUNNING, State.SUCCEEDED)
 
 
 def promoted(
@@ -302,6 +422,5 @@ def promoted(
     return [
         moved(one, State.PROMOTED, now, detail=detail)
         for one in past
-        if State.REQUESTED.step < one.state.step <= State.SUCCEEDED.step
-        and one.state is not State.FAILED
+        if one.state in _MAY_LEAD_TO_ONE
     ]

@@ -27,6 +27,9 @@ GRACE = 25.0
 DELIVERING = timedelta(seconds=2)
 """How often the outbox is looked into."""
 
+FOLLOWING = timedelta(seconds=30)
+"""How often targets are asked about the retrainings they took."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -72,6 +75,7 @@ class Service:
             [
                 Job(name="round", act=self.look, every=interval(every)),
                 Job(name="deliveries", act=self.deliver, every=DELIVERING),
+                Job(name="retrainings", act=self.follow_up, every=FOLLOWING),
             ],
             clock=SystemClock(),
         )
@@ -101,6 +105,10 @@ class Service:
         """Deliver what is due, up to the delivery in hand when it is told to stop."""
         while not self._stop.is_set() and self._app.deliver(limit=1).total:
             pass
+
+    def follow_up(self) -> None:
+        """Ask how far the retrainings under way have come."""
+        self._app.follow_up()
 
     def finish(self, seconds: float) -> bool:
         """End the work in hand and flush the outbox; False when time is up first."""

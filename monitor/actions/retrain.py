@@ -1,15 +1,10 @@
 """The retrain action: asks a training pipeline, by signed webhook, for a new model."""
 
-from datetime import timedelta
-
-from pydantic import Field
-
-from checks.verdict import Family
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
+from monitor.actions.training import TrainingOptions
 from monitor.clock import Clock
-from monitor.config.scalars import Allowance, Delay, Duration
-from monitor.retraining import Budget, RetrainPolicy
+from monitor.retraining import RetrainPolicy
 from monitor.webhooks import Answer, Receiver, Request, send
 from monitor.window import rfc3339
 
@@ -30,21 +25,11 @@ class RetrainAction:
     type = "retrain"
     takes = Kind.RETRAINING
 
-    class Options(Receiver):
+    class Options(Receiver, TrainingOptions):
         """What a user may set."""
 
         idempotent: bool = True
         """Whether the receiver takes two requests of one `webhook-id` for one."""
-        on: frozenset[Family] = Field(
-            default=frozenset({Family.DRIFT, Family.PERFORMANCE}), min_length=1
-        )
-        """The families of incidents that speak for a new model."""
-        cooldown: Delay = timedelta(days=7)
-        """How long after a retraining none is asked for."""
-        budget: Allowance | None = None
-        """How many retrainings there may be, such as `2 per 30d`."""
-        patience: Duration = timedelta(days=7)
-        """How long a retraining without news counts as running."""
 
     def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
         """Take the name it has in the config; the clock dates the signatures."""
@@ -57,13 +42,7 @@ class RetrainAction:
     @property
     def policy(self) -> RetrainPolicy:
         """When it may ask."""
-        budget = self._options.budget
-        return RetrainPolicy(
-            on=self._options.on,
-            cooldown=self._options.cooldown,
-            budget=Budget(count=budget.count, per=budget.per) if budget else None,
-            patience=self._options.patience,
-        )
+        return self._options.policy
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Ask for the retraining once."""

@@ -16,6 +16,7 @@ from monitor.errors import ConfigError
 if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.incident import Incident
+    from monitor.retraining import Retraining
     from monitor.store import Store
 
 Style = Annotated[Written, typer.Option("--format", help="How to write it.")]
@@ -97,14 +98,24 @@ def _muted(row: Mapping[str, Any]) -> str:
     return f"; muted by {row['muted_by']}" if row["muted_by"] else ""
 
 
-def deliveries(config: shell.ConfigPath, *, style: Style = Written.TABLE) -> int:
-    """List the newest deliveries and what became of them."""
+def deliveries(
+    config: shell.ConfigPath,
+    *,
+    replay: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Send a dead or unknown one once more."),
+    ] = None,
+    style: Style = Written.TABLE,
+) -> int:
+    """List the newest deliveries and what became of them, or send one again."""
     shell.log_from(None)
     settings = shell.read(config)
     from monitor.store import Store
     from monitor.window import rfc3339
 
     with Store.open(settings.store) as store:
+        if replay is not None:
+            return _replayed(store, replay)
         posted = store.deliveries()
     rows = [
         {
@@ -125,33 +136,114 @@ def deliveries(config: shell.ConfigPath, *, style: Style = Written.TABLE) -> int
     return _listed("deliveries", rows, names, style)
 
 
-def retrainings(config: shell.ConfigPath, *, style: Style = Written.TABLE) -> int:
-    """List the retrainings and how far each has come."""
+def _replayed(store: "Store", name: str) -> int:
+    """Send a delivery again, with the same id and body."""
+    from monitor.app import World
+
+    if not store.replay(name, World().clock.now()):
+        message = f"{name!r} is no delivery that is dead or unknown."
+        option, fix = "--replay", "list them: driftd deliveries CONFIG --format json"
+        raise ConfigError(option, "", message, fix)
+    shell.show(f"Delivery {name} is sent again, with the same id and body.")
+    return shell.OK
+
+
+def retrainings(
+    config: shell.ConfigPath,
+    *,
+    approve: Annotated[
+        str | None, typer.Option(metavar="ID", help="Ask for a proposed one.")
+    ] = None,
+    decline: Annotated[
+        str | None, typer.Option(metavar="ID", help="Let a proposed one be.")
+    ] = None,
+    close_breaker: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL/ACTION", help="Ask again after useless ones."),
+    ] = None,
+    style: Style = Written.TABLE,
+) -> int:
+    """List the retrainings and how far each has come, or decide on one.
+
+    An id may be shortened to where it is still told from the others.
+    """
     shell.log_from(None)
     settings = shell.read(config)
     from monitor.store import Store
-    from monitor.window import rfc3339
 
     with Store.open(settings.store) as store:
-        asked = store.retrainings()
-    rows = [
-        {
-            "id": one.id,
-            "requested": rfc3339(one.requested),
-            "model": one.model,
-            "monitor": one.monitor,
-            "model_version": one.model_version,
-            "action": one.action,
-            "state": one.state.value,
-            "changed": rfc3339(one.changed),
-            "remote_id": one.remote_id,
-            "evidence": one.evidence,
-            "detail": one.detail,
-        }
-        for one in asked
-    ]
-    names = ("requested", "model", "action", "state", "changed", "evidence", "detail")
+        if approve is not None or decline is not None:
+            return _decided(store, str(approve or decline), yes=approve is not None)
+        if close_breaker is not None:
+            return _closed(settings, store, str(config), close_breaker)
+        rows = [_retraining(one) for one in store.retrainings()]
+    names = (
+        *("id", "requested", "model", "action", "state", "changed"),
+        *("evidence", "detail"),
+    )
+    if style is Written.TABLE:
+        rows = [{**row, "id": str(row["id"])[:8]} for row in rows]
     return _listed("retrainings", rows, names, style)
+
+
+def _retraining(one: "Retraining") -> dict[str, Any]:
+    from monitor.window import rfc3339
+
+    return {
+        "id": one.id,
+        "requested": rfc3339(one.requested),
+        "model": one.model,
+        "monitor": one.monitor,
+        "model_version": one.model_version,
+        "action": one.action,
+        "state": one.state.value,
+        "changed": rfc3339(one.changed),
+        "remote_id": one.remote_id,
+        "evidence": one.evidence,
+        "detail": one.detail,
+    }
+
+
+def _decided(store: "Store", written: str, *, yes: bool) -> int:
+    """Approve or decline a proposed retraining, by the beginning of its id."""
+    from monitor.app import World
+    from monitor.retraining import State
+
+    found = [one for one in store.retrainings() if one.id.startswith(written)]
+    option = "--approve" if yes else "--decline"
+    if len(found) != 1:
+        known = "names several retrainings" if found else "names no retraining"
+        message, fix = f"{written!r} {known}.", "list them: driftd retrainings CONFIG"
+        raise ConfigError(option, "", message, fix)
+    (one,) = found
+    now = World().clock.now()
+    decide = store.approve if yes else store.decline
+    if not decide(one.id, now, actor=shell.operator()):
+        state = next(r.state.value for r in store.retrainings() if r.id == one.id)
+        message = f"retraining {one.id} is {state}."
+        fix = f"only a {State.PROPOSED} one can be decided on."
+        raise ConfigError(option, "", message, fix)
+    shell.show(f"Retraining {one.id} is {'requested' if yes else 'declined'}.")
+    return shell.OK
+
+
+def _closed(settings: "Config", store: "Store", file: str, written: str) -> int:
+    """Close the circuit breaker of a model and an action."""
+    from monitor.app import World
+    from monitor.problems import nearest
+
+    model, _, action = written.partition("/")
+    for noun, name, known in (
+        ("model", model, settings.models),
+        ("action", action, settings.actions),
+    ):
+        if name not in known:
+            message = f"there is no {noun} {name!r}."
+            fix = nearest(name, known, noun=f"{noun}s")
+            raise ConfigError(file, f"{noun}s", message, fix)
+    store.close_breaker(model, action, World().clock.now(), actor=shell.operator())
+    shell.show(f"{action} may ask for retrainings of {model} again.")
+    return shell.OK
 
 
 def send_trial(

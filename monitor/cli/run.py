@@ -48,6 +48,7 @@ def run(
     with App(settings, World(clock=clock)) as app:
         told = [(event, _told(app, event)) for event in app.round()]
         counts = app.deliver()
+        app.follow_up()
         waiting = list(put_off(app, clock.now()))
         app.reports.drain(DRAWING)
     events = [event for event, _ in told]

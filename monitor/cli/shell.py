@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import getpass
 import io
 import os
 import sys
@@ -64,6 +65,14 @@ def command(function: Callable[..., int], *, stuck: int) -> Callable[..., None]:
         raise typer.Exit(guarded(lambda: function(*arguments, **options), stuck=stuck))
 
     return called
+
+
+def operator() -> str:
+    """Return who is at work here, for the audit."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (KeyError, OSError):
+        return "command line"
 
 
 _MISTAKES = (ConfigError, ConfigErrors, PluginError, ServerError, OptionError)

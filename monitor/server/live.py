@@ -101,7 +101,7 @@ class LiveState:
             deliveries={
                 (action, outcome): count
                 for (action, outcome), count in deliveries.items()
-                if outcome != Outcome.PENDING.value
+                if outcome not in (Outcome.PENDING.value, Outcome.HELD.value)
             },
             queue=_of(deliveries, Outcome.PENDING, self.config().actions),
             oldest_queued=self.store.oldest_pending(),

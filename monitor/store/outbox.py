@@ -4,7 +4,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from monitor.action import Delivery, Receipt
 from monitor.notice import Reason, Told
@@ -269,6 +278,28 @@ def replay(connection: Connection, name: str, now: datetime) -> bool:
         .values(outcome=Outcome.PENDING.value, next_attempt=now, settled=None)
     )
     return revived.rowcount == 1
+
+
+def release(connection: Connection, name: str, now: datetime) -> bool:
+    """Let a held delivery go; False where there is none of that id."""
+    freed = connection.execute(
+        _held(name).values(outcome=Outcome.PENDING.value, next_attempt=now)
+    )
+    return freed.rowcount == 1
+
+
+def withdraw(connection: Connection, name: str, now: datetime, detail: str) -> bool:
+    """End a held delivery unsent; False where there is none of that id."""
+    ended = connection.execute(
+        _held(name).values(outcome=Outcome.WITHDRAWN.value, settled=now, detail=detail)
+    )
+    return ended.rowcount == 1
+
+
+def _held(name: str) -> Update:
+    """Return the update of one delivery that is held."""
+    held = outbox.c.outcome == Outcome.HELD.value
+    return update(outbox).where(outbox.c.id == name, held)
 
 
 def read(connection: Connection, limit: int, outcome: Outcome | None) -> list[Posted]:

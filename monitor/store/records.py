@@ -111,12 +111,14 @@ class Evaluation:
 class Outcome(StrEnum):
     """How a delivery, or one attempt at it, has ended."""
 
+    HELD = "held"
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
     DEAD = "dead"
     UNKNOWN = "unknown"
     UNHEARD = "unheard"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +136,9 @@ class Attempt:
 class Posted:
     """A delivery in the outbox and what has become of it.
 
-    PENDING until it is DELIVERED; DEAD when it never will be; UNKNOWN when nobody can
-    know; UNHEARD for an all clear whose alarm never got through.
+    HELD until a person releases it, or it is WITHDRAWN; PENDING until it is DELIVERED;
+    DEAD when it never will be; UNKNOWN when nobody can know; UNHEARD for an all clear
+    whose alarm never got through.
     """
 
     delivery: Delivery

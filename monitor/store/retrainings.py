@@ -1,7 +1,7 @@
 """The SQL of retrainings, each step of which leaves a line in the audit."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -23,7 +23,7 @@ def put(
         known = connection.scalar(select(table.c.state).where(table.c.id == one.id))
         if known is None:
             connection.execute(insert(table).values(row))
-        elif one.state.step > State(known).step:
+        elif one.state.follows(State(known)):
             connection.execute(update(table).where(table.c.id == one.id).values(row))
         else:
             continue
@@ -60,6 +60,45 @@ def advance(  # noqa: PLR0913 - a row's new state
     if new is not old:
         put(connection, [new], actor)
     return new
+
+
+def put_state(
+    connection: Connection, name: str, state: State, now: datetime, *, actor: str
+) -> bool:
+    """Move a proposed retraining by a person's word; False where there is none."""
+    wanted = select(table).where(
+        table.c.id == name, table.c.state == State.PROPOSED.value
+    )
+    row = connection.execute(wanted).mappings().first()
+    if row is None:
+        return False
+    proposed = rows.retraining_of(row)
+    detail = "approved" if state is State.REQUESTED else "declined"
+    put(connection, [replace(proposed, state=state, changed=now, detail=detail)], actor)
+    return True
+
+
+BREAKER_CLOSED = "retraining_breaker_closed"
+"""The audit's word for a circuit breaker that a person has closed."""
+
+
+def breaker_subject(model: str, action: str) -> str:
+    """Name a circuit breaker: there is one for each model and action.
+
+    >>> breaker_subject("churn", "pipeline")
+    'churn/pipeline'
+    """
+    return f"{model}/{action}"
+
+
+def breaker_closed(connection: Connection, model: str, action: str) -> datetime | None:
+    """Return when a person last closed a circuit breaker, or None."""
+    wanted = select(func.max(audit.c.at)).where(
+        audit.c.event == BREAKER_CLOSED,
+        audit.c.subject == breaker_subject(model, action),
+    )
+    found: datetime | None = connection.scalar(wanted)
+    return found
 
 
 def again(connection: Connection, name: str, now: datetime) -> None:

@@ -194,7 +194,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "body": dict(delivery.body),
         "incident_ids": sorted(delivery.incident_ids),
         "created": delivery.created,
-        "outcome": Outcome.PENDING.value,
+        "outcome": (Outcome.HELD if delivery.held else Outcome.PENDING).value,
         "attempts": 0,
         "next_attempt": delivery.created,
         "detail": "",

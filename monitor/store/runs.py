@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, and_, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from checks.verdict import Verdict
+from checks.verdict import Family, Verdict
 from monitor.store import rows
 from monitor.store.records import Point, Run, RunRecord
-from monitor.store.tables import profile, run, sample, verdict
+from monitor.store.tables import evaluation, profile, run, sample, verdict
 from monitor.window import Window
 
 Points = dict[tuple[str, str | None], list[Point]]
@@ -136,6 +136,38 @@ def points(
         point = Point(start=start, value=value, at_reference=before, at_current=after)
         found.setdefault((check, column), []).append(point)
     return found
+
+
+def labelled(connection: Connection, model: str, since: datetime) -> int:
+    """Count the labelled rows of a model's windows and periods from a moment on.
+
+    A row that several monitors, or a monitor and a re-evaluation, have seen with its
+    label counts once: the most that one of them has seen is taken.
+    """
+    seen = (
+        select(run.c.monitor, func.max(verdict.c.n_current).label("rows"))
+        .join(verdict, verdict.c.run == run.c.seq)
+        .where(
+            run.c.model == model,
+            run.c.window_start >= since,
+            verdict.c.family == Family.PERFORMANCE.value,
+            verdict.c.segment.is_(None),
+        )
+        .group_by(run.c.monitor, run.c.seq)
+        .subquery()
+    )
+    by_monitor = select(func.sum(seen.c.rows)).group_by(seen.c.monitor)
+    newest = (
+        select(func.max(evaluation.c.labelled).label("rows"))
+        .where(evaluation.c.model == model, evaluation.c.period_start >= since)
+        .group_by(evaluation.c.period_start, evaluation.c.period_end)
+        .subquery()
+    )
+    figures = [
+        *connection.scalars(by_monitor),
+        connection.scalar(select(func.sum(newest.c.rows))),
+    ]
+    return max((int(figure) for figure in figures if figure is not None), default=0)
 
 
 def _inside(

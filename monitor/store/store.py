@@ -351,6 +351,68 @@ class Store:
                 actor=actor,
             )
 
+    def end_retraining(  # noqa: PLR0913 - a row's new state, and who is told
+        self,
+        retraining_id: str,
+        state: State,
+        now: datetime,
+        detail: str,
+        notices: Sequence[Delivery],
+        *,
+        actor: str = "driftd",
+    ) -> bool:
+        """Record how a retraining ended, and post the notices that say so.
+
+        False, and nothing posted, where it had moved on already.
+        """
+        with self._transaction(writes=True) as connection:
+            moved = retrainings.advance(
+                connection, retraining_id, state, now, detail=detail, actor=actor
+            )
+            if moved is None or (moved.state, moved.changed) != (state, now):
+                return False
+            outbox.post(connection, notices)
+        return True
+
+    def approve(self, retraining_id: str, now: datetime, *, actor: str) -> bool:
+        """Let a proposed retraining be asked for; False where none is proposed."""
+        with self._transaction(writes=True) as connection:
+            found = retrainings.put_state(
+                connection, retraining_id, State.REQUESTED, now, actor=actor
+            )
+            return found and outbox.release(connection, retraining_id, now)
+
+    def decline(self, retraining_id: str, now: datetime, *, actor: str) -> bool:
+        """Let a proposed retraining be; False where none is proposed."""
+        with self._transaction(writes=True) as connection:
+            found = retrainings.put_state(
+                connection, retraining_id, State.REFUSED, now, actor=actor
+            )
+            return found and outbox.withdraw(connection, retraining_id, now, "declined")
+
+    def close_breaker(
+        self, model: str, action: str, now: datetime, *, actor: str
+    ) -> None:
+        """Let retraining be asked for again after useless ones."""
+        self.note(
+            AuditEntry(
+                at=now,
+                actor=actor,
+                event=retrainings.BREAKER_CLOSED,
+                subject=retrainings.breaker_subject(model, action),
+            )
+        )
+
+    def breaker_closed(self, model: str, action: str) -> datetime | None:
+        """Return when a person last closed a circuit breaker, or None."""
+        with self._transaction(writes=False) as connection:
+            return retrainings.breaker_closed(connection, model, action)
+
+    def labelled_since(self, model: str, since: datetime) -> int:
+        """Count the labelled rows that a model's windows and periods have had."""
+        with self._transaction(writes=False) as connection:
+            return runs.labelled(connection, model, since)
+
     def retraining_counts(self) -> dict[tuple[str, str], int]:
         """Count the retrainings by model and state."""
         with self._transaction(writes=False) as connection:

@@ -1,7 +1,7 @@
 """Delivery: retried on schedule, never lost, never a blind second retraining."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -37,6 +37,14 @@ def chance(seed: int) -> Random:
 
 def fine() -> Receipt:
     return Receipt(remote_id="ok")
+
+
+class Killed(BaseException):
+    """The process is gone between the request and the record of it."""
+
+
+def die() -> Receipt:
+    raise Killed
 
 
 def error(text: str = "503 from team", **how: bool | float) -> Answer:
@@ -334,15 +342,133 @@ def test_a_retraining_that_cannot_be_asked_for_has_failed(store: Store) -> None:
     assert [one.state for one in store.retrainings()] == [State.FAILED]
 
 
+# ── targets without a key, which can be searched ─────────────────────────────────
+
+
+@dataclass
+class Searched(Receiver):
+    """A target that knows no key, takes what it is sent, and lists what it has."""
+
+    settles: timedelta = timedelta(seconds=60)
+    looks: list[Answer] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+
+    def perform(self, delivery: Delivery) -> Receipt:
+        self.runs.append(delivery.id)
+        return super().perform(delivery)
+
+    def find(self, delivery: Delivery) -> Receipt | None:
+        if self.looks:
+            self.looks.pop(0)()
+        there = delivery.id in self.runs
+        return Receipt(remote_id="found", detail="found") if there else None
+
+
+def searched(*answers: Answer, looks: Iterable[Answer] = ()) -> Searched:
+    target = Searched("pipeline", list(answers), looks=list(looks))
+    target.takes, target.idempotent = Kind.RETRAINING, False
+    return target
+
+
+@pytest.mark.parametrize("answer", AMBIGUOUS)
+def test_a_target_is_searched_before_it_is_asked_again(
+    store: Store, answer: Answer
+) -> None:
+    target = searched(answer)
+    world = World(store, target)
+    ask(store)
+
+    assert world.round() == Counts(failed=1)
+    world.clock.advance(timedelta(seconds=59))
+    assert world.round() == Counts()  # it may not list yet what it took
+    world.clock.advance(timedelta(seconds=2))
+    assert world.round() == Counts(delivered=1)
+
+    assert target.runs == ["r1"]
+    (asked,) = store.retrainings()
+    assert (asked.state, asked.remote_id) == (State.ACCEPTED, "found")
+
+
+def test_a_target_that_was_searched_in_vain_is_asked_again(store: Store) -> None:
+    target = searched(error("no answer", ambiguous=True))
+    world = World(store, target)
+    ask(store)
+    world.round()
+    target.runs.clear()  # the request was lost on the way
+
+    world.clock.advance(timedelta(minutes=6))
+    assert world.round() == Counts(delivered=1)
+    assert target.runs == ["r1"]
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+def test_a_look_that_fails_is_no_leave_to_ask_again(
+    store: Store,
+    permanent: bool,  # noqa: FBT001 - pytest passes parameters by name
+) -> None:
+    looks = [error("403", permanent=permanent)] * 99
+    target, team = searched(error("?", ambiguous=True), looks=looks), Receiver("team")
+    world = World(store, target, team)
+    ask(store)
+    for _ in range(20):
+        world.round()
+        world.clock.advance(timedelta(hours=27))
+
+    assert target.runs == ["r1"]
+    assert [one.state for one in store.retrainings()] == [State.UNKNOWN]
+    assert "cannot be seen: 403" in team.got[0].body["headline"]
+
+
+def test_a_target_is_searched_after_a_crash(store: Store) -> None:
+    target = searched(die)
+    world = World(store, target)
+    ask(store)
+    with pytest.raises(Killed):
+        world.round()
+
+    world.clock.advance(LEASE)
+    assert world.round() == Counts(delivered=1)
+    assert target.runs == ["r1"]
+
+
+# ── what waits for a person ──────────────────────────────────────────────────────
+
+
+def propose(store: Store) -> None:
+    asked = replace(delivery("r1", kind=Kind.RETRAINING, action="pipeline"), held=True)
+    proposed = retraining(state=State.PROPOSED)
+    store.decide(Consequences(deliveries=(asked,), retrainings=(proposed,)))
+
+
+def test_a_proposed_retraining_waits_for_a_word(store: Store) -> None:
+    target = pipeline(idempotent=True)
+    world = World(store, target)
+    propose(store)
+    assert world.round() == Counts()
+
+    assert store.approve("r1", FIRST, actor="ada")
+    assert world.round() == Counts(delivered=1)
+
+    assert [one.state for one in store.retrainings()] == [State.ACCEPTED]
+    assert [one.actor for one in store.audit()] == ["driftd", "ada", "driftd"]
+    assert not store.approve("r1", FIRST, actor="ada")
+
+
+def test_a_declined_retraining_is_never_asked_for(store: Store) -> None:
+    target = pipeline(idempotent=True)
+    world = World(store, target)
+    propose(store)
+
+    assert store.decline("r1", FIRST, actor="ada")
+    assert not store.approve("r1", FIRST, actor="bob")
+    assert world.round() == Counts()
+
+    assert target.got == []
+    assert [one.state for one in store.retrainings()] == [State.REFUSED]
+    assert world.outcomes() == {"pipeline": "withdrawn"}
+
+
 # ── crashes ──────────────────────────────────────────────────────────────────────
-
-
-class Killed(BaseException):
-    """The process is gone between the request and the record of it."""
-
-
-def die() -> Receipt:
-    raise Killed
 
 
 def test_a_crash_before_the_record_leads_to_a_repeat_with_the_same_id_and_body(

@@ -12,6 +12,7 @@ from monitor.incident import Incident
 from monitor.incident import State as IncidentState
 from monitor.retraining import (
     Budget,
+    Facts,
     Reason,
     Retraining,
     RetrainPolicy,
@@ -99,6 +100,34 @@ TABLE: list[tuple[str, list[Incident], Past, RetrainPolicy, str]] = [
     ("nobody knows", [DRIFT], [past(1, State.UNKNOWN)], PATIENT, RUNNING),
     ("patience is over", [DRIFT], [past(14, State.RUNNING)], PATIENT, "requested"),
     ("one has ended", [DRIFT], [past(1, State.SUCCEEDED)], PATIENT, "requested"),
+    ("one is proposed", [DRIFT], [past(1, State.PROPOSED)], PATIENT, RUNNING),
+    ("a proposal lapses", [DRIFT], [past(15, State.PROPOSED)], PATIENT, "requested"),
+    ("stands too short", [DRIFT], [], replace(WEEK, after=59 * DAY), "too_early"),
+    ("stands long enough", [DRIFT], [], replace(WEEK, after=58 * DAY), "requested"),
+    ("too few labels", [DRIFT], [], replace(WEEK, min_labels=1), "too_few_labels"),
+    ("a person decides", [DRIFT], [], replace(WEEK, approval=True), "proposed"),
+    ("dry run", [DRIFT], [], replace(WEEK, dry_run=True), "dry_run"),
+    (
+        "three of no use",
+        [DRIFT],
+        [past(60), past(40), past(20, State.FAILED)],
+        WEEK,
+        "circuit_open",
+    ),
+    (
+        "one of them was of use",
+        [DRIFT],
+        [past(80), past(40), past(20)],
+        WEEK,
+        "requested",
+    ),
+    (
+        "one that nobody knows of breaks the row",
+        [DRIFT],
+        [past(40), past(30, State.UNKNOWN), past(20)],
+        WEEK,
+        "requested",
+    ),
     ("budget left", [DRIFT], [past(10), past(31)], TWICE, "requested"),
     ("budget spent", [DRIFT], [past(29), past(10)], TWICE, "over_budget"),
 ]
@@ -118,7 +147,7 @@ def test_a_retraining_is_decided_with_a_named_reason(
     decision = reason_to_retrain(incidents, before, NOW, policy)
 
     assert expected == decision.reason
-    assert decision.retrain is (expected == Reason.REQUESTED)
+    assert decision.retrain is (expected in {"requested", "proposed"})
     assert decision.sentence.endswith(".")
 
 
@@ -189,3 +218,52 @@ def test_a_retraining_keeps_the_targets_id_once_it_has_one() -> None:
     )
     assert running.state.under_way
     assert not State.FAILED.under_way
+
+
+def test_a_person_closes_the_circuit_breaker_for_what_was_before() -> None:
+    useless = [past(60), past(40), past(20)]
+    looked = Facts(until=NOW, closed=NOW - DAY)
+    early = Facts(until=NOW, closed=NOW - 61 * DAY)
+
+    assert reason_to_retrain([DRIFT], useless, NOW, WEEK, looked).retrain
+    refused = reason_to_retrain([DRIFT], useless, NOW, WEEK, early)
+    assert refused.reason is Reason.CIRCUIT_OPEN
+    assert "the last 3 were of no use" in refused.sentence
+
+
+def test_a_busy_target_is_left_alone() -> None:
+    one = replace(WEEK, concurrency=1)
+    busy = Facts(until=NOW, busy=1)
+
+    assert reason_to_retrain([DRIFT], [], NOW, WEEK, busy).retrain
+    assert reason_to_retrain([DRIFT], [], NOW, one).retrain
+    assert reason_to_retrain([DRIFT], [], NOW, one, busy).reason is Reason.TARGET_BUSY
+
+
+def test_labels_that_have_come_are_counted() -> None:
+    thousand = replace(WEEK, min_labels=1_000)
+    few, enough = Facts(until=NOW, labels=999), Facts(until=NOW, labels=1_000)
+
+    refused = reason_to_retrain([DRIFT], [], NOW, thousand, few)
+    assert refused.sentence == (
+        "No retraining: 999 rows labelled since the last one, and 1,000 needed."
+    )
+    assert reason_to_retrain([DRIFT], [], NOW, thousand, enough).retrain
+
+
+def test_what_waits_for_approval_is_put_aside() -> None:
+    policy = replace(WEEK, approval=True)
+    decision = reason_to_retrain([DRIFT], [], NOW, policy)
+    asked = retraining.request(
+        decision,
+        model="flights",
+        monitor="daily",
+        model_version="1",
+        action="pipeline",
+        window=window(),
+        now=NOW,
+    )
+
+    assert decision.sentence.endswith("and awaits approval.")
+    assert asked.state is State.PROPOSED
+    assert retraining.delivery(asked, decision, reference_id=None).held

@@ -4,12 +4,12 @@ A pipeline may report back by itself (see `monitor.server.callbacks`); where its
 can be asked, it is. What ends badly, or is never heard of again, is told to people.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
-from monitor.action import Action, Followable, Kind, Progress, Stage
+from monitor.action import Action, Delivery, Followable, Kind, Progress, Stage
 from monitor.errors import ActionError
 from monitor.notice import attention
 from monitor.parts import Trains
@@ -66,11 +66,7 @@ class FollowUp:
             return False
         if state is State.FAILED:
             return self._end(one, state, heard.detail, now, actor)
-        new = self._store.set_retraining(
-            one.id, state, now, detail=heard.detail, actor=actor
-        )
-        log.info("retraining_moved", retraining=one.id, state=state.value)
-        return new is not None and (new.state, new.changed) == (state, now)
+        return self._moved(one, state, heard.detail, now, actor)
 
     def _end(
         self,
@@ -95,10 +91,23 @@ class FollowUp:
             for name, action in sorted(self._actions.items())
             if action.takes is Kind.NOTICE
         ]
-        log.error("retraining_ended_badly", retraining=one.id, state=state.value)
-        return self._store.end_retraining(
-            one.id, state, now, detail, notices, actor=actor
+        return self._moved(one, state, detail, now, actor, notices)
+
+    def _moved(  # noqa: PLR0913, PLR0917 - a row's new state
+        self,
+        one: Retraining,
+        state: State,
+        detail: str,
+        now: datetime,
+        actor: str,
+        notices: Sequence[Delivery] = (),
+    ) -> bool:
+        """Move a retraining on and post who is told; False where it had moved."""
+        new = self._store.set_retraining(
+            one.id, state, now, detail=detail, actor=actor, notices=notices
         )
+        log.info("retraining_moved", retraining=one.id, state=state.value)
+        return new is not None and (new.state, new.changed) == (state, now)
 
 
 def _progress(action: object, one: Retraining) -> Progress | None:

@@ -118,7 +118,7 @@ class Parts:
             until=window.end,
             labels=labels,
             busy=sum(r.model != model and r.state.under_way for r in every),
-            closed=self.store.breaker_closed(model, action),
+            closed=self.store.approvals.breaker_closed(model, action),
         )
 
 

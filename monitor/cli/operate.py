@@ -217,7 +217,7 @@ def _decided(store: "Store", written: str, *, yes: bool) -> int:
         raise ConfigError(option, "", message, fix)
     (one,) = found
     now = World().clock.now()
-    decide = store.approve if yes else store.decline
+    decide = store.approvals.approve if yes else store.approvals.decline
     if not decide(one.id, now, actor=shell.operator()):
         state = next(r.state.value for r in store.retrainings() if r.id == one.id)
         message = f"retraining {one.id} is {state}."
@@ -241,7 +241,9 @@ def _closed(settings: "Config", store: "Store", file: str, written: str) -> int:
             message = f"there is no {noun} {name!r}."
             fix = nearest(name, known, noun=f"{noun}s")
             raise ConfigError(file, f"{noun}s", message, fix)
-    store.close_breaker(model, action, World().clock.now(), actor=shell.operator())
+    store.approvals.close_breaker(
+        model, action, World().clock.now(), actor=shell.operator()
+    )
     shell.show(f"{action} may ask for retrainings of {model} again.")
     return shell.OK
 

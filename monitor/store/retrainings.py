@@ -1,7 +1,6 @@
 """The SQL of retrainings, each step of which leaves a line in the audit."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -9,8 +8,8 @@ from sqlalchemy import Connection, func, insert, select, update
 from monitor import retraining
 from monitor.retraining import Retraining, State
 from monitor.store import rows
+from monitor.store.journal import note
 from monitor.store.records import AuditEntry
-from monitor.store.tables import audit
 from monitor.store.tables import retraining as table
 
 
@@ -62,45 +61,6 @@ def advance(  # noqa: PLR0913 - a row's new state
     return new
 
 
-def put_state(
-    connection: Connection, name: str, state: State, now: datetime, *, actor: str
-) -> bool:
-    """Move a proposed retraining by a person's word; False where there is none."""
-    wanted = select(table).where(
-        table.c.id == name, table.c.state == State.PROPOSED.value
-    )
-    row = connection.execute(wanted).mappings().first()
-    if row is None:
-        return False
-    proposed = rows.retraining_of(row)
-    detail = "approved" if state is State.REQUESTED else "declined"
-    put(connection, [replace(proposed, state=state, changed=now, detail=detail)], actor)
-    return True
-
-
-BREAKER_CLOSED = "retraining_breaker_closed"
-"""The audit's word for a circuit breaker that a person has closed."""
-
-
-def breaker_subject(model: str, action: str) -> str:
-    """Name a circuit breaker: there is one for each model and action.
-
-    >>> breaker_subject("churn", "pipeline")
-    'churn/pipeline'
-    """
-    return f"{model}/{action}"
-
-
-def breaker_closed(connection: Connection, model: str, action: str) -> datetime | None:
-    """Return when a person last closed a circuit breaker, or None."""
-    wanted = select(func.max(audit.c.at)).where(
-        audit.c.event == BREAKER_CLOSED,
-        audit.c.subject == breaker_subject(model, action),
-    )
-    found: datetime | None = connection.scalar(wanted)
-    return found
-
-
 def again(connection: Connection, name: str, now: datetime) -> None:
     """Take up a retraining that failed because its request never arrived."""
     wanted = select(table).where(table.c.id == name)
@@ -128,14 +88,3 @@ def counts(connection: Connection) -> dict[tuple[str, str], int]:
     by = (table.c.model, table.c.state)
     wanted = select(*by, func.count()).group_by(*by)
     return {(model, state): n for model, state, n in connection.execute(wanted)}
-
-
-def note(connection: Connection, entry: AuditEntry) -> None:
-    """Write a line into the audit."""
-    connection.execute(insert(audit).values(asdict(entry)))
-
-
-def notes(connection: Connection, limit: int) -> list[AuditEntry]:
-    """Return the newest lines of the audit, the newest first."""
-    wanted = select(audit).order_by(audit.c.seq.desc()).limit(limit)
-    return [rows.audit_of(row) for row in connection.execute(wanted).mappings()]

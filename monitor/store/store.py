@@ -14,9 +14,10 @@ from monitor.incident import Incident, Transition
 from monitor.notice import Told
 from monitor.retraining import Retraining, State
 from monitor.store import incidents, outbox, retrainings, runs, versions
+from monitor.store.approvals import Approvals
 from monitor.store.engine import HEAD, named, open_engine, plain, schema_version
+from monitor.store.journal import Journal
 from monitor.store.records import (
-    AuditEntry,
     Consequences,
     Evaluation,
     Outcome,
@@ -41,6 +42,10 @@ class Store:
         self._engine = open_engine(url)
         self._writer = self._engine.execution_options(writes=True)
         self.name = named(self._engine.url)
+        self.approvals = Approvals(self._transaction)
+        """What people decide of retrainings."""
+        self.journal = Journal(self._transaction)
+        """Who did what, and when."""
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -335,13 +340,14 @@ class Store:
         remote_id: str | None = None,
         detail: str = "",
         actor: str = "driftd",
+        notices: Sequence[Delivery] = (),
     ) -> Retraining | None:
         """Move a retraining on and return it; None when there is none of that id.
 
-        A late word of an earlier step changes nothing.
+        A late word of an earlier step changes nothing, and posts no notices.
         """
         with self._transaction(writes=True) as connection:
-            return retrainings.advance(
+            found = retrainings.advance(
                 connection,
                 retraining_id,
                 state,
@@ -350,63 +356,9 @@ class Store:
                 detail=detail,
                 actor=actor,
             )
-
-    def end_retraining(  # noqa: PLR0913 - a row's new state, and who is told
-        self,
-        retraining_id: str,
-        state: State,
-        now: datetime,
-        detail: str,
-        notices: Sequence[Delivery],
-        *,
-        actor: str = "driftd",
-    ) -> bool:
-        """Record how a retraining ended, and post the notices that say so.
-
-        False, and nothing posted, where it had moved on already.
-        """
-        with self._transaction(writes=True) as connection:
-            moved = retrainings.advance(
-                connection, retraining_id, state, now, detail=detail, actor=actor
-            )
-            if moved is None or (moved.state, moved.changed) != (state, now):
-                return False
-            outbox.post(connection, notices)
-        return True
-
-    def approve(self, retraining_id: str, now: datetime, *, actor: str) -> bool:
-        """Let a proposed retraining be asked for; False where none is proposed."""
-        with self._transaction(writes=True) as connection:
-            found = retrainings.put_state(
-                connection, retraining_id, State.REQUESTED, now, actor=actor
-            )
-            return found and outbox.release(connection, retraining_id, now)
-
-    def decline(self, retraining_id: str, now: datetime, *, actor: str) -> bool:
-        """Let a proposed retraining be; False where none is proposed."""
-        with self._transaction(writes=True) as connection:
-            found = retrainings.put_state(
-                connection, retraining_id, State.REFUSED, now, actor=actor
-            )
-            return found and outbox.withdraw(connection, retraining_id, now, "declined")
-
-    def close_breaker(
-        self, model: str, action: str, now: datetime, *, actor: str
-    ) -> None:
-        """Let retraining be asked for again after useless ones."""
-        self.note(
-            AuditEntry(
-                at=now,
-                actor=actor,
-                event=retrainings.BREAKER_CLOSED,
-                subject=retrainings.breaker_subject(model, action),
-            )
-        )
-
-    def breaker_closed(self, model: str, action: str) -> datetime | None:
-        """Return when a person last closed a circuit breaker, or None."""
-        with self._transaction(writes=False) as connection:
-            return retrainings.breaker_closed(connection, model, action)
+            if found is not None and (found.state, found.changed) == (state, now):
+                outbox.post(connection, notices)
+        return found
 
     def labelled_since(self, model: str, since: datetime) -> int:
         """Count the labelled rows that a model's windows and periods have had."""
@@ -499,13 +451,3 @@ class Store:
         """Commit consequences that belong to no run, such as a removed column's."""
         with self._transaction(writes=True) as connection:
             self._write(connection, consequences)
-
-    def note(self, entry: AuditEntry) -> None:
-        """Write a line into the audit."""
-        with self._transaction(writes=True) as connection:
-            retrainings.note(connection, entry)
-
-    def audit(self, limit: int = 100) -> list[AuditEntry]:
-        """Return the newest lines of the audit, the newest first."""
-        with self._transaction(writes=False) as connection:
-            return retrainings.notes(connection, limit)

@@ -446,12 +446,12 @@ def test_a_proposed_retraining_waits_for_a_word(store: Store) -> None:
     propose(store)
     assert world.round() == Counts()
 
-    assert store.approve("r1", FIRST, actor="ada")
+    assert store.approvals.approve("r1", FIRST, actor="ada")
     assert world.round() == Counts(delivered=1)
 
     assert [one.state for one in store.retrainings()] == [State.ACCEPTED]
-    assert [one.actor for one in store.audit()] == ["driftd", "ada", "driftd"]
-    assert not store.approve("r1", FIRST, actor="ada")
+    assert [one.actor for one in store.journal.newest()] == ["driftd", "ada", "driftd"]
+    assert not store.approvals.approve("r1", FIRST, actor="ada")
 
 
 def test_a_declined_retraining_is_never_asked_for(store: Store) -> None:
@@ -459,8 +459,8 @@ def test_a_declined_retraining_is_never_asked_for(store: Store) -> None:
     world = World(store, target)
     propose(store)
 
-    assert store.decline("r1", FIRST, actor="ada")
-    assert not store.approve("r1", FIRST, actor="bob")
+    assert store.approvals.decline("r1", FIRST, actor="ada")
+    assert not store.approvals.approve("r1", FIRST, actor="bob")
     assert world.round() == Counts()
 
     assert target.got == []

@@ -1,6 +1,6 @@
 """Retraining from a window's verdicts to a new version, as a config asks for it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def test_a_proposed_retraining_is_asked_for_once_a_person_says_so(
         assert "names no retraining" in capsys.readouterr().err
 
         again = asking(receiver, approval=True)
-        with small(tmp_path, today=world.today + DAY, **again) as world:
+        with small(tmp_path, today=datetime(2027, 1, 1, tzinfo=UTC), **again) as world:
             world.app.deliver()
             assert states(world) == [State.ACCEPTED]
             assert len(receiver.got) == 1

@@ -299,7 +299,7 @@ def test_each_step_of_a_retraining_is_audited(store: Store) -> None:
 
     assert done
     assert (done.state, done.remote_id) == (RetrainingState.SUCCEEDED, "run-7")
-    assert [(line.actor, line.event) for line in store.audit()] == [
+    assert [(line.actor, line.event) for line in store.journal.newest()] == [
         ("pipeline", "retraining_succeeded"),
         ("driftd", "retraining_running"),
         ("driftd", "retraining_requested"),
@@ -315,7 +315,7 @@ def test_a_late_word_of_an_earlier_step_changes_nothing(store: Store) -> None:
 
     assert late
     assert late.state is RetrainingState.FAILED
-    assert len(store.audit()) == 2
+    assert len(store.journal.newest()) == 2
     assert store.set_retraining("nobody", RetrainingState.RUNNING, FIRST) is None
 
 
@@ -329,7 +329,7 @@ def test_asking_again_for_a_known_retraining_does_not_set_it_back(
 
     (kept,) = store.retrainings()
     assert kept.state is RetrainingState.SUCCEEDED
-    assert len(store.audit()) == 2
+    assert len(store.journal.newest()) == 2
 
 
 def test_a_new_version_brings_its_retraining_to_an_end(store: Store) -> None:
@@ -358,9 +358,9 @@ def test_what_is_done_by_hand_is_noted(store: Store) -> None:
         at=FIRST, actor="ann", event="acknowledged", subject="a", detail="a storm"
     )
 
-    store.note(entry)
+    store.journal.note(entry)
 
-    assert store.audit() == [entry]
+    assert store.journal.newest() == [entry]
 
 
 # ── the database itself ──────────────────────────────────────────────────────────

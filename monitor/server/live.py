@@ -85,7 +85,7 @@ class LiveState:
 
     def snapshot(self) -> Snapshot:
         """Read what the metrics tell."""
-        deliveries = self.store.delivery_counts()
+        deliveries = self.store.tallies.deliveries()
         latest = list(_latest(self.store.evaluations()))
         return Snapshot(
             now=self.clock(),
@@ -96,7 +96,7 @@ class LiveState:
                     model,
                     family,
                     state,
-                ), count in self.store.incident_counts().items()
+                ), count in self.store.tallies.incidents().items()
             },
             deliveries={
                 (action, outcome): count
@@ -108,7 +108,7 @@ class LiveState:
             dead_letters=_of(deliveries, Outcome.DEAD, self.config().actions),
             retrainings={
                 (model, Retraining(state)): count
-                for (model, state), count in self.store.retraining_counts().items()
+                for (model, state), count in self.store.tallies.retrainings().items()
             },
             coverage={found.model: found.coverage for found in latest},
             figures=tuple(figure for found in latest for figure in _figures(found)),
@@ -153,7 +153,10 @@ class LiveState:
         runs = {(run.model, run.monitor): run for run in self.store.latest_runs()}
         counts: defaultdict[tuple[str, str], dict[Status, int]] = defaultdict(dict)
         succeeded: dict[tuple[str, str], datetime] = {}
-        for (model, monitor, status), (count, last) in self.store.run_counts().items():
+        for (model, monitor, status), (
+            count,
+            last,
+        ) in self.store.tallies.runs().items():
             key = (model, monitor)
             counts[key][Status(status)] = count
             if status != Status.UNKNOWN.value:

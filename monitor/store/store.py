@@ -27,6 +27,7 @@ from monitor.store.records import (
     StoredReference,
 )
 from monitor.store.tables import profile, sample
+from monitor.store.tallies import Tallies
 from monitor.window import Window
 
 
@@ -38,7 +39,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        """Open the database, made and migrated as need be; `open` reads better."""
+        """Open the database; `open` reads better."""
         self._engine = open_engine(url)
         self._writer = self._engine.execution_options(writes=True)
         self.name = named(self._engine.url)
@@ -46,6 +47,8 @@ class Store:
         """What people decide of retrainings."""
         self.journal = Journal(self._transaction)
         """Who did what, and when."""
+        self.tallies = Tallies(self._transaction)
+        """How many there are of everything."""
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -114,11 +117,6 @@ class Store:
         with self._transaction(writes=False) as connection:
             return runs.latest(connection)
 
-    def run_counts(self) -> dict[tuple[str, str, str], tuple[int, datetime]]:
-        """Count the runs by model, monitor and status, with when the last was made."""
-        with self._transaction(writes=False) as connection:
-            return runs.counts(connection)
-
     def runs_between(
         self, model: str, monitor: str, start: datetime, end: datetime
     ) -> list[Run]:
@@ -182,11 +180,6 @@ class Store:
         """Return how an incident moved, in order."""
         with self._transaction(writes=False) as connection:
             return incidents.transitions(connection, incident_id)
-
-    def incident_counts(self) -> dict[tuple[str, str, str], int]:
-        """Count the open incidents by model, family and state."""
-        with self._transaction(writes=False) as connection:
-            return incidents.counts(connection)
 
     # ── deliveries ───────────────────────────────────────────────────────────────
 
@@ -314,11 +307,6 @@ class Store:
         with self._transaction(writes=False) as connection:
             return outbox.read(connection, limit, outcome)
 
-    def delivery_counts(self) -> dict[tuple[str, str], int]:
-        """Count the deliveries by action and outcome."""
-        with self._transaction(writes=False) as connection:
-            return outbox.counts(connection)
-
     def oldest_pending(self) -> datetime | None:
         """Return when the delivery that has waited longest was made, or None."""
         with self._transaction(writes=False) as connection:
@@ -364,11 +352,6 @@ class Store:
         """Count the labelled rows that a model's windows and periods have had."""
         with self._transaction(writes=False) as connection:
             return runs.labelled(connection, model, since)
-
-    def retraining_counts(self) -> dict[tuple[str, str], int]:
-        """Count the retrainings by model and state."""
-        with self._transaction(writes=False) as connection:
-            return retrainings.counts(connection)
 
     # ── versions, references, evaluations ────────────────────────────────────────
 
@@ -444,8 +427,6 @@ class Store:
         """Return a model's evaluations (of one period, or all), by revision."""
         with self._transaction(writes=False) as connection:
             return versions.evaluations(connection, model, period)
-
-    # ── anything else that happens ───────────────────────────────────────────────
 
     def decide(self, consequences: Consequences) -> None:
         """Commit consequences that belong to no run, such as a removed column's."""

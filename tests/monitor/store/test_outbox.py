@@ -309,7 +309,7 @@ def test_deliveries_are_listed_and_counted(store: Store) -> None:
     store.delivered(claim_now(store), Receipt(remote_id="x", detail="ok"), FIRST)
 
     assert oldest == FIRST
-    assert store.delivery_counts() == {
+    assert store.tallies.deliveries() == {
         ("other", "pending"): 1,
         ("team", "delivered"): 1,
     }

@@ -19,7 +19,7 @@ def test_runs_are_counted_by_status_with_when_the_last_was_made(store: Store) ->
     assert {
         ("flights", "daily", "PASS"): (2, FIRST + timedelta(days=3)),
         ("flights", "daily", "FAIL"): (1, FIRST + timedelta(days=2)),
-    } == store.run_counts()
+    } == store.tallies.runs()
 
 
 def test_a_store_that_another_version_has_changed_does_not_answer(

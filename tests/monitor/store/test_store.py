@@ -184,7 +184,7 @@ def test_open_incidents_are_asked_by_model_and_monitor_and_counted(
     assert [one.id for one in store.open_incidents("flights", "daily")] == ["a"]
     assert store.open_incidents("other") == []
     assert [one.id for one in store.newest_incidents(limit=1)] == ["a"]
-    assert store.incident_counts() == {
+    assert store.tallies.incidents() == {
         ("flights", "drift", "firing"): 1,
         ("flights", "drift", "pending"): 1,
     }
@@ -304,7 +304,7 @@ def test_each_step_of_a_retraining_is_audited(store: Store) -> None:
         ("driftd", "retraining_running"),
         ("driftd", "retraining_requested"),
     ]
-    assert store.retraining_counts() == {("flights", "succeeded"): 1}
+    assert store.tallies.retrainings() == {("flights", "succeeded"): 1}
 
 
 def test_a_late_word_of_an_earlier_step_changes_nothing(store: Store) -> None:

@@ -15,6 +15,9 @@ import structlog
 
 from monitor.app import App
 from monitor.clock import SystemClock
+from monitor.errors import ServerError
+from monitor.ingest import Desk, IngestApi
+from monitor.landing import LandingError
 from monitor.metrics import Daemon
 from monitor.scheduler import Job, Scheduler, interval
 from monitor.server import LiveState, Server, create
@@ -141,6 +144,13 @@ class Service:
         )
 
 
+def _desk(app: App) -> Desk:
+    try:
+        return Desk(app.config, app.world.clock.now)
+    except LandingError as error:
+        raise ServerError(str(error)) from error
+
+
 def serve(
     app: App,
     *,
@@ -154,10 +164,10 @@ def serve(
     are caught up on. Raises ServerError when it cannot listen.
     """
     section = app.config.server
-    with told_to_stop() as stop:
+    with told_to_stop() as stop, _desk(app) as desk:
         service = Service(app, stop)
         server = Server(
-            create(service.state),
+            IngestApi(desk, create(service.state)),
             host=section.host if host is None else host,
             port=section.port if port is None else port,
         )

@@ -49,6 +49,12 @@ def _roles(model: Model) -> Iterator[Problem]:
     if model.task is not Task.NONE:
         yield from _needed(model, "task", Role.PREDICTION, Role.SCORE)
     if model.labels is not None:
+        if model.labels.source.type == "ingest" and model.labels.timestamp is None:
+            yield Problem(
+                path=("labels",),
+                message="labels that are sent need a time at which each became known",
+                fix="add for example `timestamp: known_at`.",
+            )
         yield from _needed(model, "labels", Role.ID)
         yield from _needed(model, "labels", Role.LABEL)
     elif model.evaluation is not None:

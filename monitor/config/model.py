@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -22,7 +23,7 @@ from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
 from monitor.config.document import Substituted, scalar
 from monitor.config.node import Node
-from monitor.config.plugin import Plugin, PluginSection, base_of
+from monitor.config.plugin import Plugin, PluginSection, base_of, with_folders
 from monitor.config.scalars import (
     Allowance,
     Budget,
@@ -364,6 +365,16 @@ def _beside_the_config(url: str, info: ValidationInfo) -> str:
     return f"{match[1]}{(base_of(info) / match[2]).absolute()}"
 
 
+def _with_folders(models: object) -> object:
+    """Let what is sent to the daemon lie beside the config, where nothing is said."""
+    if not isinstance(models, Mapping):
+        return models
+    return {
+        name: with_folders(section, f"ingest/{name}")
+        for name, section in models.items()
+    }
+
+
 class Config(Node):
     """A whole config."""
 
@@ -372,7 +383,9 @@ class Config(Node):
     )
     server: Server = Server()
     actions: dict[Name, PluginSection] = Field(default_factory=dict)
-    models: dict[Name, Model] = Field(min_length=1)
+    models: Annotated[dict[Name, Model], BeforeValidator(_with_folders)] = Field(
+        min_length=1
+    )
 
     _file: Path = PrivateAttr(default=Path())
     _hash: str = PrivateAttr(default="")

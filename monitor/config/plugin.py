@@ -59,6 +59,24 @@ PluginSection = Annotated[
 """A plugin as a config writes it."""
 
 
+def with_folders(model: object, folder: str) -> object:
+    """Return a model's section whose `type: ingest` sources have a folder each."""
+    if not isinstance(model, Mapping):
+        return model
+    labels = model.get("labels")
+    put = {"source": _in_folder(model.get("source"), f"{folder}/predictions")}
+    if isinstance(labels, Mapping):
+        source = _in_folder(labels.get("source"), f"{folder}/labels")
+        put["labels"] = {**labels, "source": source}
+    return {**model, **{key: put[key] for key in put.keys() & model.keys()}}
+
+
+def _in_folder(section: object, folder: str) -> object:
+    if isinstance(section, Mapping) and section.get("type") == "ingest":
+        return {"path": folder, **section}
+    return section
+
+
 def resolve(
     plugin: Plugin, registry: Registry[P], *, literal_secrets: bool = True
 ) -> tuple[Options | None, list[Problem]]:

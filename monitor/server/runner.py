@@ -2,11 +2,11 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
-from fastapi import FastAPI
 
 from monitor.errors import ServerError
 
@@ -20,7 +20,9 @@ class Server:
     uvicorn leaves signals alone in any thread but the first: they are the daemon's.
     """
 
-    def __init__(self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, app: Callable[..., Any], *, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         """Listen at once, on a free port where 0 is asked for; raises ServerError."""
         self._socket = _listen(host, port)
         config = uvicorn.Config(
@@ -30,6 +32,8 @@ class Server:
             server_header=False,
             lifespan="off",
             ws="none",
+            loop="uvloop",
+            http="httptools",
             timeout_graceful_shutdown=GRACE,
         )
         self._server = uvicorn.Server(config)

@@ -1,0 +1,219 @@
+"""JSON rows of a table: decoded, held to its columns, and gathered into a batch.
+
+A row is decoded and checked at once, by a type made of the table's columns; only where
+one of a request does not fit is each looked at by itself, so that the others are kept.
+What a row holds beyond the table's columns is passed over unread.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import msgspec
+import pyarrow as pa
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from checks.schema import Kind
+from monitor.ingest.moments import micros, served
+from monitor.ingest.refusal import Refusal
+from monitor.ingest.table import Field, Table, typed
+
+LONGEST_TEXT = 1 << 16
+"""Characters of a value at most."""
+LONGEST_ID = 1024
+MOST_VALUES = 4_000_000
+"""Values (rows × columns) of one request at most: what they take in memory."""
+
+_Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+_Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)] | int
+_TYPES: dict[Kind, Any] = {
+    Kind.NUMERIC: int | float | None,
+    Kind.BOOLEAN: bool | int | None,
+    Kind.CATEGORICAL: _Text | int | float | bool | None,
+    Kind.DATETIME: _Text | int | float | None,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A row of a request that was not taken: its place, why, and what it was."""
+
+    place: int
+    reason: str
+    row: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What came of a request: rows that are taken, and those that are not."""
+
+    rows: Sequence[Struct] = ()
+    rejects: Sequence[Reject] = ()
+
+
+class RowReader:
+    """Reads the JSON rows of one table."""
+
+    def __init__(self, table: Table) -> None:
+        """Make the type of its rows."""
+        self.table = table
+        self._times = [
+            (f"f{i}", one.name == table.time)
+            for i, one in enumerate(table.fields)
+            if one.kind is Kind.DATETIME
+        ]
+        self._stamped = next(
+            (f"f{i}" for i, one in enumerate(table.fields) if one.name == table.time),
+            None,
+        )
+        row = msgspec.defstruct(
+            "Row",
+            [_declared(i, one, table) for i, one in enumerate(table.fields)],
+            rename={f"f{i}": one.name for i, one in enumerate(table.fields)},
+            kw_only=True,
+            gc=False,
+        )
+        self._one = msgspec.json.Decoder(row)
+        self._many = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
+        self._apart = msgspec.json.Decoder(list[Raw])
+
+    def read(self, body: bytes, received: int, *, lines: bool = False) -> Read:
+        """Read an object, an array of objects, or lines of objects.
+
+        `received` is in microseconds since 1970. Raises Refusal for a body that is no
+        JSON of this form.
+        """
+        self._bounded(body)
+        try:
+            rows = self._decoded(body, lines=lines)
+        except RecursionError as error:
+            raise _no_json(error) from None
+        except msgspec.ValidationError:
+            return self._one_by_one(self._raws(body, lines=lines), received)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if lines:
+                return self._one_by_one(body.splitlines(), received)
+            raise _no_json(error) from None
+        return self._dated(rows, received)
+
+    def batch(self, rows: Sequence[Struct]) -> pa.RecordBatch:
+        """Gather rows into a batch; columns that none of them has are left out."""
+        names, columns = [], []
+        for one, values in zip(
+            self.table.fields,
+            zip(*map(msgspec.structs.astuple, rows), strict=True),
+            strict=True,
+        ):
+            column = typed(one.kind, values)
+            if column is not None:
+                names.append(one.name)
+                columns.append(self.table.kept(one, column))
+        return pa.RecordBatch.from_arrays(columns, names=names)
+
+    def _decoded(self, body: bytes, *, lines: bool) -> list[Any]:
+        if lines:
+            return self._one.decode_lines(body)
+        if body.lstrip()[:1] == b"[":
+            return self._many.decode(body)
+        return [self._one.decode(body)]
+
+    def _bounded(self, body: bytes) -> None:
+        """Refuse a body of more rows than are to be held, before it is decoded."""
+        rows = body.count(b"{")
+        if rows * len(self.table.fields) > MOST_VALUES and rows > 1:
+            detail = f"about {rows:,} rows of {len(self.table.fields)} columns"
+            raise Refusal(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{detail} are too many for one request",
+                fix=f"send at most {MOST_VALUES // len(self.table.fields):,} rows, or"
+                " an Arrow stream",
+            )
+
+    def _raws(self, body: bytes, *, lines: bool) -> Iterable[bytes | Raw]:
+        """Return each row of a body as it was written."""
+        if lines:
+            return body.splitlines()
+        if body.lstrip()[:1] != b"[":
+            return [body]
+        try:
+            return self._apart.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _no_json(error) from None
+
+    def _one_by_one(self, raws: Iterable[bytes | Raw], received: int) -> Read:
+        rows, rejects = [], []
+        for place, raw in enumerate(raws):
+            if not bytes(raw).strip():
+                continue
+            try:
+                row = self._one.decode(raw)
+                self._date(row, received)
+            except RecursionError as error:
+                raise _no_json(error) from None
+            except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+                rejects.append(_reject(place, str(error), bytes(raw)))
+            else:
+                rows.append(row)
+        return Read(rows=rows, rejects=rejects)
+
+    def _dated(self, rows: list[Any], received: int) -> Read:
+        kept, rejects = [], []
+        for place, row in enumerate(rows):
+            try:
+                self._date(row, received)
+            except ValueError as error:
+                rejects.append(_reject(place, str(error), msgspec.json.encode(row)))
+            else:
+                kept.append(row)
+        return Read(rows=kept, rejects=rejects)
+
+    def _date(self, row: Any, received: int) -> None:  # noqa: ANN401 - a made type
+        """Put microseconds in the place of times; ValueError for what is none."""
+        for name, is_served in self._times:
+            written = getattr(row, name)
+            if written is None or written is UNSET:
+                if is_served:
+                    setattr(row, name, received)
+                continue
+            try:
+                found = served(written, received) if is_served else micros(written)
+            except (ValueError, OverflowError) as error:
+                place = self.table.fields[int(name[1:])].name
+                msg = f"{_time_said(error)} - at `$.{place}`"
+                raise ValueError(msg) from None
+            setattr(row, name, found)
+
+
+def _declared(place: int, one: Field, table: Table) -> tuple[Any, ...]:
+    if one.name == table.id:
+        return (f"f{place}", _Id)
+    return (f"f{place}", _TYPES[one.kind] | UnsetType, UNSET)
+
+
+def _time_said(error: Exception) -> str:
+    """Say what is wrong with a time without showing it."""
+    told = str(error)
+    return told if told.startswith("the time") else "this is no time"
+
+
+def _reject(place: int, reason: str, row: bytes) -> Reject:
+    return Reject(place=place, reason=_PLACE.sub("$", reason), row=row)
+
+
+_PLACE = re.compile(r"\$\[\d+\]")
+
+
+def _no_json(error: Exception) -> Refusal:
+    if isinstance(error, RecursionError):
+        said = "the JSON is nested too deeply"
+    else:
+        said = f"the body is no JSON of rows ({error})"
+    return Refusal(
+        HTTPStatus.BAD_REQUEST,
+        said,
+        path="$",
+        fix="send an object, an array of objects, or lines of them as"
+        " application/x-ndjson",
+    )

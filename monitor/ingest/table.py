@@ -1,0 +1,122 @@
+"""A table that rows are sent to: its columns, and how plain values become them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from checks.schema import Kind
+from monitor.landing import Shape
+
+MOMENT = pa.timestamp("us", "UTC")
+_WHOLE = 1 << 63
+"""What a whole number must stay below to be kept as one."""
+_EXACT = 1 << 53
+"""What a whole number must stay below to be a float without loss."""
+
+Hide = Callable[[pa.Array], pa.Array]
+"""Puts pseudonyms in the place of the values of a column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A column that a row may have; values of a personal one are replaced."""
+
+    name: str
+    kind: Kind
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What rows are taken: predictions of a model, or its labels.
+
+    `id` names the column without which a row is refused (None: all are taken), `time`
+    the one that is filled with the time of arrival where a row has none.
+    """
+
+    model: str
+    what: str
+    fields: tuple[Field, ...]
+    id: str | None
+    time: str | None
+    shape: Shape
+    hide: Hide | None = field(default=None, repr=False)
+
+    def kept(self, one: Field, values: pa.Array) -> pa.Array:
+        """Return a column as it may be written."""
+        if one.personal and self.hide is not None:
+            return self.hide(values)
+        return values
+
+
+def typed(kind: Kind, values: Sequence[Any]) -> pa.Array | None:
+    """Return plain values as one type: that of all of them, or text where they differ.
+
+    Times are microseconds since 1970. None where no row has the column (UNSET).
+
+    >>> typed(Kind.CATEGORICAL, [1, "a", None, msgspec.UNSET]).to_pylist()
+    ['1', 'a', None, None]
+    """
+    kinds = set(map(type, values))
+    if msgspec.UnsetType in kinds:
+        if len(kinds) == 1:
+            return None
+        values = [None if v is msgspec.UNSET else v for v in values]
+        kinds.discard(msgspec.UnsetType)
+    kinds.discard(type(None))
+    if kind is Kind.DATETIME:
+        return pa.array(values, MOMENT)
+    if not kinds:
+        return pa.nulls(len(values), _EMPTY[kind])
+    if kind is Kind.NUMERIC:
+        return _numbers(values, whole=kinds == {int})
+    if len(kinds) == 1:
+        return _alike(kinds.pop(), values)
+    return pa.array([None if v is None else spelt(v) for v in values], pa.string())
+
+
+_EMPTY = {
+    Kind.NUMERIC: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.CATEGORICAL: pa.string(),
+}
+
+
+def _alike(kind: type, values: Sequence[Any]) -> pa.Array:
+    if kind is int and not _fit(values, _WHOLE):
+        return pa.array([None if v is None else str(v) for v in values], pa.string())
+    return pa.array(values, _TYPES[kind])
+
+
+_TYPES = {
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    str: pa.string(),
+}
+
+
+def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
+    """Return numbers as float64 where that loses nothing, so that types stay alike."""
+    if whole and not _fit(values, _EXACT) and _fit(values, _WHOLE):
+        return pa.array(values, pa.int64())
+    floats = [None if v is None else float(v) for v in values] if whole else values
+    return pa.array(floats, pa.float64())
+
+
+def _fit(values: Sequence[Any], below: int) -> bool:
+    return all(v is None or -below <= v < below for v in values)
+
+
+def spelt(value: object) -> str:
+    """Write a plain value as the text that stands for it in a column of texts.
+
+    >>> spelt(True), spelt(3), spelt(0.5)
+    ('true', '3', '0.5')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

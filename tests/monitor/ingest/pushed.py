@@ -1,0 +1,84 @@
+"""A model whose rows are sent to the daemon, and a server that takes them."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitor.clock import ManualClock
+from monitor.config import Config
+from monitor.ingest import Desk, IngestApi
+from monitor.opening import read_config
+from monitor.server import Server
+from tests.monitor import world
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def config(folder: Path, env: Mapping[str, str] = {}, **changes: Any) -> Config:
+    """Write and read a config whose predictions and labels are sent."""
+    pushed: dict[str, Any] = {
+        "source": {"type": "ingest"},
+        "labels": {"source": {"type": "ingest"}, "timestamp": "known_at"},
+        "recomputed": None,
+    }
+    model = pushed | changes.pop("model", {})
+    tree = world.config(model=model, **changes)
+    (folder / "driftd.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return read_config(folder / "driftd.yaml", env)
+
+
+async def nothing(scope: Any, receive: Any, send: Any) -> None:
+    """Stand where the rest of the server does."""
+    del scope, receive
+    await send({"type": "http.response.start", "status": 418, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@dataclass(kw_only=True)
+class Pushed:
+    """A server at work."""
+
+    config: Config
+    desk: Desk
+    url: str
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
+
+    def post(
+        self,
+        what: str,
+        body: bytes | object,
+        kind: str = "application/json",
+        **headers: str,
+    ) -> tuple[int, Any]:
+        """Send rows; return the status and the answer's JSON."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        told = {"content-type": kind}
+        told |= {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(  # noqa: S310 - ours, on the loopback
+            f"{self.url}/v1/models/churn/{what}", data, told
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
+
+
+@contextmanager
+def serving(
+    folder: Path, env: Mapping[str, str] = {}, **changes: Any
+) -> Iterator[Pushed]:
+    """Serve the small world's model, whose rows are sent, on a free port."""
+    read = config(folder, env, **changes)
+    clock = ManualClock(NOW)
+    with Desk(read, clock.now) as desk, Server(IngestApi(desk, nothing)) as server:
+        yield Pushed(config=read, desk=desk, url=server.url, clock=clock)

@@ -19,7 +19,7 @@ ENOUGH = 10
 """Permutations as far out as what was observed, from which their share is p."""
 
 
-def generator(*parts: Matrix) -> np.random.Generator:
+def generator(*parts: Matrix) -> "np.random.Generator":
     """Return a generator that the data itself seeds: the same data, the same draws."""
     digest = hashlib.sha256()
     for part in parts:

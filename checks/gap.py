@@ -15,6 +15,7 @@ import numpy as np
 
 from checks.bins import Floats
 from checks.column import NumericProfile
+from checks.distinct import different
 from checks.ecdf import Distributions
 from checks.interval import quadratic_distance, quadratic_tail
 from checks.statistic import Statistic
@@ -151,7 +152,7 @@ def cuts(level: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
         return np.arange(len(level))
     steps = np.arange(1, POINTS // 2) * (2 * math.pi / POINTS)
     at = np.searchsorted(level, (1 - np.cos(steps)) / 2)
-    return np.unique(np.clip(np.concatenate([at - 1, at]), 0, len(level) - 1))
+    return different(np.clip(np.concatenate([at - 1, at]), 0, len(level) - 1))
 
 
 def bridge(weight: Floats, level: Floats) -> Powers:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
-import structlog
 
 from checks.errors import ChecksError, ProfileError
 from checks.profile import Profile
@@ -24,13 +23,14 @@ from monitor.consequence import Outcome, follow, rotate
 from monitor.errors import SourceError, StoreError
 from monitor.evaluate import Assessment, Watch, assess
 from monitor.incident import Policy
+from monitor.logs import logger
 from monitor.parts import Baselines, Parts
 from monitor.retraining import promoted
 from monitor.store.records import Consequences, Run, RunRecord
 from monitor.versions import current_version
 from monitor.window import Window, floor, windows_due
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,14 @@ from pathlib import Path
 from random import Random
 from traceback import extract_tb
 
-import structlog
-
 from monitor.action import Action, Delivery, Kind, Receipt, Searchable
 from monitor.clock import Clock
 from monitor.errors import ActionError
+from monitor.logs import logger
 from monitor.notice import Reason, attention
 from monitor.store import Outcome, Store
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 SCHEDULE = tuple(
     timedelta(seconds=seconds)

@@ -8,9 +8,10 @@ import logging
 import os
 import sys
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-import structlog
-from structlog.typing import Processor
+if TYPE_CHECKING:
+    from structlog.typing import Processor
 
 
 class Level(StrEnum):
@@ -39,8 +40,57 @@ class _Stderr:
         sys.stderr.flush()
 
 
+def logger(name: str) -> Any:  # noqa: ANN401 - structlog's loggers have no common type
+    """Return a logger of that name; structlog is imported with its first event."""
+    return _Logger(name)
+
+
+class _Logger:
+    """A logger of structlog's that is made when it is used."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, word: str) -> Any:  # noqa: ANN401 - whatever structlog has
+        import structlog  # noqa: PLC0415 - most commands log nothing
+
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, _Waiting):
+                configure(handler.wanted)
+        return getattr(structlog.get_logger(self._name), word)
+
+
+def expect(level: Level) -> None:
+    """Set the log up as soon as something is logged: most commands log nothing."""
+    _listen(level, _Waiting(level))
+
+
+class _Waiting(logging.Handler):
+    """Sets the log up when a library is the first to say something."""
+
+    def __init__(self, wanted: Level) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Set the log up, and say it there."""
+        configure(self.wanted)
+        logging.getLogger().handle(record)
+
+
+def _listen(level: Level, handler: logging.Handler) -> None:
+    """Hear libraries from `warning` on."""
+    logging.basicConfig(
+        level=max(level.number, logging.WARNING), handlers=[handler], force=True
+    )
+
+
 def configure(level: Level) -> None:
     """Set the log up for this process; libraries are heard from `warning` on."""
+    import structlog  # noqa: PLC0415 - most commands log nothing
+
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -64,13 +114,13 @@ def configure(level: Level) -> None:
             ],
         )
     )
-    logging.basicConfig(
-        level=max(level.number, logging.WARNING), handlers=[lines], force=True
-    )
+    _listen(level, lines)
 
 
-def _rendering() -> list[Processor]:
+def _rendering() -> "list[Processor]":
     """Return what turns an event into a line: for people, or for machines."""
+    import structlog  # noqa: PLC0415 - most commands log nothing
+
     if sys.stderr.isatty():
         plain = bool(os.environ.get("NO_COLOR"))
         return [

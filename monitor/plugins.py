@@ -7,6 +7,7 @@ decorated with its registry's `register`. Adding one edits no list.
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
@@ -67,7 +68,7 @@ class Registry(Generic[P]):
 
         Raises PluginError, with the names there are, when there is none.
         """
-        self._discover()
+        self._look_for(name)
         if name not in self._plugins:
             known = nearest(name, self.names(), noun=f"{self.noun}s")
             msg = f"there is no {self.noun} {name!r}; {known}"
@@ -77,6 +78,14 @@ class Registry(Generic[P]):
     def options_type(self, name: str) -> type[Options]:
         """Return the model of a plugin's options; PluginError when there is none."""
         return cast("type[Options]", self.get(name).Options)  # type: ignore[attr-defined]
+
+    def _look_for(self, name: str) -> None:
+        """Import the module that has a plugin's name, or all where that is not it."""
+        module = f"{self._package}.{name}"
+        if name not in self._plugins and name.isidentifier() and find_spec(module):
+            importlib.import_module(module)
+        if name not in self._plugins:
+            self._discover()
 
     def _discover(self) -> None:
         if self._discovered:

@@ -1,5 +1,8 @@
 """What NumPy is told about the processor, before anything imports it.
 
+Its linear algebra is told to keep to the thread that asks: matrices here are of some
+dozens of columns, and threads that wait for such spin on the processors that count.
+
 AMD's Zen 4 has AVX-512, but the one instruction of it that NumPy's sort lives on (to
 store a compressed vector in memory) takes over a hundred cycles there: sorting, which
 is most of what counting costs, takes five times as long as with AVX2. NumPy takes the
@@ -13,6 +16,7 @@ from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
 DISABLE = "NPY_DISABLE_CPU_FEATURES"
+THREADS = "OPENBLAS_NUM_THREADS"
 _ZEN_3_AND_4 = "25"
 _OLD_NAMES = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
 _NEW_NAMES = "X86_V4 AVX512_ICL"
@@ -20,7 +24,8 @@ _RENAMED = (2, 4)
 
 
 def prepare(env: MutableMapping[str, str]) -> None:
-    """Put into the environment what makes NumPy sort quickly; what is there stays."""
+    """Put into the environment what makes NumPy quick; what is there stays."""
+    env.setdefault(THREADS, "1")
     try:
         told = CPUINFO.read_text(encoding="utf-8")
         settings = numpy_settings(told, metadata.version("numpy"))

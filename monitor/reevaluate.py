@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import structlog
 
 from checks import suite
 from checks.correction import Correction
@@ -28,12 +27,13 @@ from monitor.evaluate import Watch, verdict_dict
 from monitor.feeds import judged_by, labelled
 from monitor.incident import Policy
 from monitor.labels import LabelJoin
+from monitor.logs import logger
 from monitor.parts import Baselines, Parts
 from monitor.store import Store
 from monitor.store.records import Evaluation
 from monitor.window import Window, rfc3339
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

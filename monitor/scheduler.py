@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor.clock import Clock
+from monitor.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(seconds=30)
 """Between these lies the time from one look for due windows to the next."""

@@ -11,19 +11,18 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from types import FrameType
 
-import structlog
-
 from monitor.app import App
 from monitor.clock import SystemClock
 from monitor.errors import ServerError
 from monitor.ingest import Desk, IngestApi
 from monitor.landing import LandingError
+from monitor.logs import logger
 from monitor.metrics import Daemon
 from monitor.scheduler import Job, Scheduler, interval
 from monitor.server import LiveState, Server, create
 from monitor.versions import driftd_version
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 GRACE = 25.0
 """Seconds that the work in hand gets when it is told to stop."""

@@ -14,15 +14,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from checks import codec
 from checks.errors import ProfileError
 from monitor.baseline import Baseline, keeps_stretches
 from monitor.config import Model
+from monitor.logs import logger
 from monitor.versions import driftd_version
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 ROOM = 64
 """Baselines that it holds at most; the ones that were made first go first."""

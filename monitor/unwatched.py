@@ -9,19 +9,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from checks.verdict import Family
 from monitor.config import Model
 from monitor.consequence import end
 from monitor.cycle import watched
 from monitor.evaluate import Watch
 from monitor.incident import NO_DATA, Cause, Incident, Key
+from monitor.logs import logger
 from monitor.parts import Parts
 from monitor.reevaluate import watch_of
 from monitor.window import Window
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 def close(parts: Parts, now: datetime) -> list[Incident]:

@@ -8,6 +8,7 @@ import numpy as np
 from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, NumericProfile
 from checks.compare import measurable
+from checks.distinct import different
 from checks.ecdf import (
     Distributions,
     area_below,
@@ -189,7 +190,7 @@ class Chance:
         closed form (Nabeya, Annals of the Institute of Statistical Mathematics 3,
         1951).
         """
-        cuts = np.unique(np.linspace(0, len(both.edges) - 1, STRETCHES + 1).astype(int))
+        cuts = different(np.linspace(0, len(both.edges) - 1, STRETCHES + 1).astype(int))
         width = np.diff(both.edges)
         pooled = (both.f[1:-1:2] + both.f[2::2] + both.g[1:-1:2] + both.g[2::2]) / 4
         sd = np.sqrt(np.maximum(pooled * (1 - pooled), 0.0) * both.scale)

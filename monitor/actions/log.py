@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import structlog
 from pydantic import Field
 
 from checks.verdict import Family
@@ -10,6 +9,7 @@ from monitor import plugins
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
+from monitor.logs import logger
 
 _COUNTS = ("n_firing", "n_muted", "n_resolved")
 
@@ -35,7 +35,7 @@ class LogAction:
         self.name = name
         self.on = options.on
         self._level = options.level
-        self._log = structlog.get_logger("driftd.notice")
+        self._log = logger("driftd.notice")
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Write the event."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import RenderableType
 
-from monitor.cli import shell
+from monitor.cli import lean, shell
 from monitor.cli.options import Format
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def check(  # noqa: PLR0913 - the options of a command
     Exits 0 where no check fails, 1 where one does, 2 for a mistake in the command or
     the config, and 3 where nothing could be evaluated.
     """
-    shell.log_from(log_level)
+    shell.log_later(log_level)
     settings = shell.read(config)
     from monitor.clock import SystemClock
     from monitor.errors import SourceError
@@ -56,6 +56,7 @@ def check(  # noqa: PLR0913 - the options of a command
     from monitor.spotcheck import Asked, answered, watch_of
     from monitor.spotcheck import check as checked
 
+    lean.settle()
     asked = Asked(
         start=shell.moment(start, "--start"),
         end=shell.moment(end, "--end"),

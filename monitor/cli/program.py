@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from monitor import processor
-from monitor.cli import shell
+from monitor.cli import lean, shell
 from monitor.cli.calibrate import calibrate
 from monitor.cli.check import check
 from monitor.cli.demo import demo
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shell.speak_plainly()
     processor.prepare(os.environ)
     if arguments is None and sys.argv[1:2] == ["check"]:
-        shell.leave_pandas_out()
+        lean.leave_out()
     try:
         app(args=arguments, prog_name="driftd")
     except SystemExit as ended:

@@ -9,7 +9,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from datetime import datetime
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +23,7 @@ from monitor.errors import (
     PluginError,
     ServerError,
 )
-from monitor.logs import Level, configure
+from monitor.logs import Level, configure, expect
 from monitor.window import parse_time
 
 if TYPE_CHECKING:
@@ -138,6 +137,11 @@ def log_from(level: Level | None, default: Level = Level.WARNING) -> None:
     configure(level or default)
 
 
+def log_later(level: Level | None) -> None:
+    """Set the log up when something is logged: a check hardly ever has to."""
+    expect(level or Level.WARNING)
+
+
 def moment(text: str | None, option: str) -> datetime | None:
     """Read a time that an option gives; raises ConfigError."""
     if text is None:
@@ -151,7 +155,7 @@ def moment(text: str | None, option: str) -> datetime | None:
 
 def console(file: io.TextIOBase | None = None) -> Console:
     """Return a console: with colours on a terminal alone, wide where there is none."""
-    found = Console(file=file, highlight=False)  # type: ignore[arg-type]
+    found = Console(file=file, highlight=False, emoji=False)  # type: ignore[arg-type]
     if not found.is_terminal and "COLUMNS" not in os.environ:
         found.width = WIDTH
     return found
@@ -196,28 +200,6 @@ def speak_plainly() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def leave_pandas_out() -> None:
-    """Keep pyarrow from importing pandas at its first number, which costs 0.2 s.
-
-    For a process of its own that makes no use of pandas: pyarrow then takes a Series
-    for any other sequence.
-    """
-    import pyarrow as pa
-
-    sys.meta_path.insert(0, _WithoutPandas())
-    pa.scalar(0)  # it tries once, and remembers
-    del sys.meta_path[0]
-
-
-class _WithoutPandas(MetaPathFinder):
-    """An import system in which there is no pandas."""
-
-    def find_spec(self, fullname: str, *_: object) -> None:
-        """Refuse pandas, and leave the rest to others."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
 
 
 def flushed(code: int) -> int:

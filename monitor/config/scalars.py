@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 
 from monitor.problems import mistake
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.cron import CronTrigger
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -98,7 +100,7 @@ def _positive(length: timedelta) -> timedelta:
 
 def _cron(written: str) -> str:
     try:
-        CronTrigger.from_crontab(written, timezone="UTC")
+        _trigger(written)
     except ValueError as error:
         message = f"{written!r} is not a cron line ({error})"
         fix = "write minute, hour, day, month, weekday: `0 6 3 * *`."
@@ -164,6 +166,11 @@ def next_fire(cron: str, after: datetime) -> datetime:
     >>> next_fire("0 6 3 * *", datetime(2013, 5, 1, tzinfo=UTC)).isoformat()
     '2013-05-03T06:00:00+00:00'
     """
-    trigger = CronTrigger.from_crontab(cron, timezone="UTC")
-    found: datetime = trigger.get_next_fire_time(None, after)
+    found: datetime = _trigger(cron).get_next_fire_time(None, after)
     return found.astimezone(UTC)
+
+
+def _trigger(cron: str) -> "CronTrigger":
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - it is slow
+
+    return CronTrigger.from_crontab(cron, timezone="UTC")

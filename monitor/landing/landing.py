@@ -11,7 +11,6 @@ from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import structlog
 
 from monitor.errors import DriftdError
 from monitor.landing.compaction import (
@@ -24,9 +23,10 @@ from monitor.landing.compaction import (
 from monitor.landing.folder import Folder
 from monitor.landing.keys import Keys, write_keys
 from monitor.landing.segment import Segment, read_segment, sync_folder
+from monitor.logs import logger
 from monitor.window import EPOCH
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 SEGMENT_BYTES = 64 << 20
 """The size at which a segment is landed."""

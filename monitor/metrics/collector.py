@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.metrics_core import Metric as Samples
 from prometheus_client.registry import Collector as Source
@@ -19,12 +18,13 @@ from prometheus_client.registry import Collector as Source
 from checks.verdict import Status
 from monitor.errors import StoreError
 from monitor.incident import SEARCHES
+from monitor.logs import logger
 from monitor.metrics.snapshot import Daemon, Snapshot, Standing
 from monitor.metrics.table import METRICS
 from monitor.metrics.worst import Measured, worst
 from monitor.retraining import State as Retraining
 
-_log = structlog.get_logger(__name__)
+_log = logger(__name__)
 _TABLE = {metric.name: metric for metric in METRICS}
 
 

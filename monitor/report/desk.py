@@ -16,11 +16,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-import structlog
-
+from monitor.logs import logger
 from monitor.report.order import Order, place, write
 
-_log = structlog.get_logger(__name__)
+_log = logger(__name__)
 
 SECONDS = 120.0
 """How long one report may take; the first of a process pays for its imports."""

@@ -528,7 +528,7 @@ def without_pandas(first: str) -> list[str]:
     code = f"""
 import sys
 import pyarrow as pa
-from monitor.cli import shell
+from monitor.cli import lean
 {first}
 pa.scalar(1.5), pa.array([1.0, None])
 print("pandas" in sys.modules)
@@ -543,4 +543,33 @@ print(len(pd.Series([1.0])), pa.array(pd.Series([1.0, 2.0])).to_pylist())
 
 def test_pandas_is_left_out_until_somebody_asks_for_it() -> None:
     assert ["True", "1 [1.0, 2.0]"] == without_pandas("")
-    assert ["False", "1 [1.0, 2.0]"] == without_pandas("shell.leave_pandas_out()")
+    assert ["False", "1 [1.0, 2.0]"] == without_pandas("lean.leave_pandas_out()")
+
+
+NEEDLESS = {
+    *("alembic", "apscheduler", "asyncio", "duckdb", "fastapi", "httpx", "numpy.f2py"),
+    *("numpy.ma", "numpy.random", "numpy.testing", "pandas", "scipy.linalg"),
+    *("scipy.stats", "sklearn", "slack_sdk", "sqlalchemy", "structlog", "uvicorn"),
+}
+"""What takes long to import, and no standard check of a file makes use of."""
+
+
+def test_a_check_imports_no_more_than_it_uses(files: Path) -> None:
+    code = """
+import sys
+from monitor.cli import main
+code = main()
+print("imported:", *sys.modules)
+sys.exit(code)
+"""
+    check = ("check", str(files), "--data", "clean.parquet")
+    command(*check)  # from now on its reference is known
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *check],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert NEEDLESS & {*ran.stdout.splitlines()[-1].split()} == set()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from monitor.processor import DISABLE, numpy_settings, prepare
+from monitor.processor import DISABLE, THREADS, numpy_settings, prepare
 
 
 def cpuinfo(vendor: str, family: int, flags: str) -> str:
@@ -50,11 +50,11 @@ def test_zen_4_is_named_in_the_words_of_the_version(version: str, named: str) ->
 
 
 def test_what_a_user_has_set_stays() -> None:
-    env = {DISABLE: "AVX2"}
+    env = {DISABLE: "AVX2", THREADS: "3"}
 
     prepare(env)
 
-    assert {DISABLE: "AVX2"} == env
+    assert {DISABLE: "AVX2", THREADS: "3"} == env
 
 
 def test_numpy_takes_the_settings_of_this_machine_without_a_warning() -> None:

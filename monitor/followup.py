@@ -7,16 +7,15 @@ can be asked, it is. What ends badly, or is never heard of again, is told to peo
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import structlog
-
 from monitor.action import Action, Delivery, Followable, Kind, Progress, Stage
 from monitor.errors import ActionError
+from monitor.logs import logger
 from monitor.notice import attention
 from monitor.parts import Trains
 from monitor.retraining import Retraining, State
 from monitor.store import Store
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 STATES = {
     Stage.WAITING: State.ACCEPTED,

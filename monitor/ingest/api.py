@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 
 from monitor.ingest.body import Disconnected, Receive, announced, received, unpacked
 from monitor.ingest.desk import Desk
@@ -18,8 +17,9 @@ from monitor.ingest.intake import Intake
 from monitor.ingest.moments import since_1970
 from monitor.ingest.refusal import Refusal
 from monitor.landing import LandingError
+from monitor.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

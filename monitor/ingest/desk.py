@@ -8,16 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-import structlog
-
 from checks.schema import Kind, Role
 from monitor.config import Config, Model
 from monitor.ingest.intake import Intake
 from monitor.ingest.rows import RowReader
 from monitor.ingest.table import Field, Table
 from monitor.landing import Landing, LandingError, Shape
+from monitor.logs import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 PREDICTIONS, LABELS = "predictions", "labels"
 LANDING_EVERY = 2.0

@@ -22,6 +22,7 @@ from checks.bins import (
 from checks.distinct import Distinct
 from checks.schema import Column
 from checks.values import FLOAT_BITS, hashes, numbers, texts
+from checks.weighted import Kept, Weighted
 
 MAX_UNSEEN = 20
 """Unseen levels that are kept by name: those with the smallest hashes."""
@@ -36,7 +37,9 @@ class NumericProfile:
     `counts` has 2K + 1 cells (see `checks.bins`). `sums` has K + 1 open cells: inside,
     the sum of (value - first edge) in grid steps; at the ends, the sum of distances
     beyond the edge in tail steps. `rows` counts all rows, of which `nulls` are null,
-    `nans` NaN and `infinities` ±inf; these are in no cell.
+    `nans` NaN and `infinities` ±inf; these are in no cell. All these are rows that were
+    looked at; `weighted` is what they stand for, None where each stands for itself.
+    `weight_effect` is the part of the design effect that uneven weights make.
     """
 
     column: Column
@@ -52,6 +55,8 @@ class NumericProfile:
     maximum: float | None
     design_effect: float = 1.0
     missing_effect: float = 1.0
+    weight_effect: float = 1.0
+    weighted: Weighted | None = None
 
     @property
     def missing(self) -> int:
@@ -61,7 +66,7 @@ class NumericProfile:
     @property
     def n(self) -> int:
         """Rows with a finite value."""
-        return self.rows - self.missing
+        return round(self.rows - self.missing)
 
     @property
     def n_effective(self) -> float:
@@ -82,16 +87,26 @@ class NumericProfile:
         }
 
     @classmethod
-    def of(cls, column: Column, bins: NumericBins, array: pa.ChunkedArray) -> Self:
-        """Count one chunk of a column.
+    def of(
+        cls,
+        column: Column,
+        bins: NumericBins,
+        array: pa.ChunkedArray,
+        units: Ints | None = None,
+    ) -> Self:
+        """Count one chunk of a column, whose rows may have weights in units.
 
         Raises Unmeasurable when it holds no numbers.
         """
         values, nulls = numbers(array, column.kind)
         ordered, nans, infinities = finite(np.sort(values))
-        return cls.of_sorted(
+        found = cls.of_sorted(
             column, bins, ordered, nulls=nulls, nans=nans, infinities=infinities
         )
+        if units is None:
+            return found
+        weighted = Weighted.of_numbers(bins, column.kind, array, units)
+        return replace(found, weighted=weighted)
 
     @classmethod
     def of_sorted(  # noqa: PLR0913 - each is one count of rows without a value
@@ -122,10 +137,18 @@ class NumericProfile:
             design_effect=design_effect,
         )
 
+    @property
+    def weights(self) -> Weighted:
+        """What the rows stand for; each for itself where nothing else is known."""
+        return self.weighted or Weighted.plain(
+            n=self.n, missing=self.missing, counts=self.counts, sums=self.sums
+        )
+
     def merge(self, other: Self) -> Self:
         """Return the profile of both sets of rows."""
         return replace(
             self,
+            weighted=_together(self, other),
             rows=self.rows + other.rows,
             nulls=self.nulls + other.nulls,
             nans=self.nans + other.nans,
@@ -218,6 +241,8 @@ class LevelProfile:
     stretches: tuple[tuple[int, float], ...] = ()
     design_effect: float = 1.0
     missing_effect: float = 1.0
+    weight_effect: float = 1.0
+    weighted: Weighted | None = None
 
     @property
     def missing(self) -> int:
@@ -227,7 +252,7 @@ class LevelProfile:
     @property
     def n(self) -> int:
         """Rows with a value."""
-        return self.rows - self.nulls
+        return round(self.rows - self.nulls)
 
     @property
     def n_effective(self) -> float:
@@ -245,8 +270,14 @@ class LevelProfile:
         }
 
     @classmethod
-    def of(cls, column: Column, bins: LevelBins, array: pa.ChunkedArray) -> Self:
-        """Count one chunk of a column.
+    def of(
+        cls,
+        column: Column,
+        bins: LevelBins,
+        array: pa.ChunkedArray,
+        units: Ints | None = None,
+    ) -> Self:
+        """Count one chunk of a column, whose rows may have weights in units.
 
         Raises Unmeasurable when its values have no levels.
         """
@@ -270,6 +301,21 @@ class LevelProfile:
             others=others,
             unseen=_smallest(unseen) if bins.complete else {},
             rest=replace(Distinct.of(_hashed(unseen)), rows=others),
+            weighted=None
+            if units is None
+            else Weighted.of_levels(bins, array, units, _smallest),
+        )
+
+    @property
+    def weights(self) -> Weighted:
+        """What the rows stand for; each for itself where nothing else is known."""
+        return self.weighted or Weighted.plain(
+            n=self.n,
+            missing=self.missing,
+            counts=self.counts,
+            sums=np.empty(0, np.int64),
+            others=self.others,
+            unseen=self.unseen,
         )
 
     @property
@@ -284,6 +330,7 @@ class LevelProfile:
         """Return the profile of both sets of rows."""
         return replace(
             self,
+            weighted=_together(self, other, _smallest),
             rows=self.rows + other.rows,
             nulls=self.nulls + other.nulls,
             counts=self.counts + other.counts,
@@ -333,3 +380,12 @@ def _smallest(unseen: Mapping[str, int]) -> dict[str, int]:
 
 
 ColumnProfile = NumericProfile | LevelProfile
+
+
+def _together(
+    mine: ColumnProfile, theirs: ColumnProfile, kept: Kept = dict
+) -> Weighted | None:
+    """Merge what two sets of rows stand for; None where no row bears a weight."""
+    if mine.weighted is None and theirs.weighted is None:
+        return None
+    return mine.weights.merge(theirs.weights, kept)

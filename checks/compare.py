@@ -82,7 +82,8 @@ def summed(profile: ColumnProfile, group: Ints) -> Ints:
     counts = profile.counts
     if isinstance(profile, LevelProfile):
         counts = np.append(counts, profile.others)
-    return np.bincount(group, weights=counts).astype(np.int64)
+    # Of rows with weights only shares are known, which are no whole rows.
+    return np.bincount(group, weights=counts).astype(counts.dtype)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

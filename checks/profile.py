@@ -5,7 +5,7 @@ commutative and exact: any split of the rows over any number of workers gives th
 profile, to the byte.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from checks import codec
+from checks import codec, weighted
 from checks.bins import ColumnBins, Ints, LevelBins, NumericBins
 from checks.column import ColumnProfile, LevelProfile, NumericProfile, level_counts
 from checks.distinct import Distinct
@@ -22,6 +22,8 @@ from checks.sample import arrow
 from checks.schema import Column, Kind, Role, Schema
 from checks.segment import Declared, Segment, members
 from checks.values import family_of, hashes, latest, numbers
+from checks.weight import WEIGHT, Weight, units_of
+from checks.weight import together as weighed_together
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +34,8 @@ class Profile:
     was seen, watched or not; `unreadable` the columns that could not be counted, each
     with its cause. `ids` tells how many different ids there are, and `newest` is the
     latest timestamp, in microseconds since the Unix epoch; both are None where there is
-    no such column, or the profile is older than they are.
+    no such column, or the profile is older than they are. `weight` is what the rows
+    stand for; None where each stands for itself.
     """
 
     bins_id: str
@@ -43,6 +46,12 @@ class Profile:
     segments: Mapping[str, "Profile"] = field(default_factory=dict)
     ids: Distinct | None = None
     newest: int | None = None
+    weight: Weight | None = None
+
+    @property
+    def traffic(self) -> int:
+        """How many rows of the full traffic its rows stand for, as far as is known."""
+        return self.rows if self.weight is None else round(self.weight.traffic)
 
     def merge(self, other: "Profile") -> "Profile":
         """Return the profile of both windows' rows.
@@ -79,6 +88,7 @@ class Profile:
             newest=max(
                 (t for t in (self.newest, other.newest) if t is not None), default=None
             ),
+            weight=weighed_together(self.weight, self.rows, other.weight, other.rows),
         )
 
     def to_bytes(self) -> bytes:
@@ -99,12 +109,17 @@ class Profile:
             elif column.others and column.rest is not None:
                 for part, held in column.rest.arrays.items():
                     arrays[f"{name}/rest:{part}"] = held
+            if column.weighted is not None:
+                header["columns"][name] |= column.weighted.to_header()
+                arrays |= column.weighted.arrays(name)
         if self.segments:
             header["segments"] = {
                 name: part.to_bytes().hex() for name, part in self.segments.items()
             }
         if self.newest is not None:
             header["newest"] = self.newest
+        if self.weight is not None:
+            header["weight"] = self.weight.to_list()
         if self.ids is not None:
             # No array of a column is named so: theirs end in what they hold.
             header["ids"] = self.ids.rows
@@ -281,39 +296,59 @@ class Bins:
         """Count the rows of a table, one watched column at a time; no segments."""
         columns: dict[str, ColumnProfile] = {}
         unreadable: dict[str, str] = {}
+        units = self.units(table.column_names, table.column, table.num_rows)
         for column in self.schema.profiled:
             if column.name not in table.column_names:
                 continue
-            found = self.counted(column, table.column(column.name))
+            found = self.counted(column, table.column(column.name), units)
             if isinstance(found, str):
                 unreadable[column.name] = found
             elif found is not None:
                 columns[column.name] = found
-        types = {f.name: (family_of(f.type),) for f in table.schema}
+        types = {f.name: (family_of(f.type),) for f in table.schema if f.name != WEIGHT}
         return Profile(
             bins_id=self.id,
             rows=table.num_rows,
             columns=columns,
             types=dict(sorted(types.items())),
             unreadable=unreadable,
+            weight=None
+            if units is None or isinstance(units, str)
+            else Weight.of(units),
         )
 
+    def units(
+        self, names: Sequence[str], read: Callable[[str], pa.ChunkedArray], rows: int
+    ) -> Ints | str | None:
+        """Return the weight of each row, None where none is borne.
+
+        Where weights cannot be used the cause is returned, which then is that of every
+        column: what nobody can weigh nobody can compare.
+        """
+        try:
+            return units_of(self.schema, names, read, rows)
+        except Unmeasurable as unmeasurable:
+            return unmeasurable.cause
+
     def counted(
-        self, column: Column, array: pa.ChunkedArray
+        self, column: Column, array: pa.ChunkedArray, units: Ints | str | None = None
     ) -> ColumnProfile | str | None:
         """Count values of one watched column, or return why they cannot be counted.
 
         None where there are no bins to count in, though the values could be read.
+        `units` are the weights of its rows, or why these have none to go by.
         """
         bins = self.columns.get(column.name)
+        if isinstance(units, str):
+            return units
         try:
             if bins is None:
                 # What could not be read when the bins were fitted says why, again.
                 _fit(column, array)
                 return None
             if isinstance(bins, NumericBins):
-                return NumericProfile.of(column, bins, array)
-            return LevelProfile.of(column, bins, array)
+                return NumericProfile.of(column, bins, array, units)
+            return LevelProfile.of(column, bins, array, units)
         except Unmeasurable as unmeasurable:
             return unmeasurable.cause
 
@@ -327,15 +362,16 @@ class Bins:
             msg = f"the profile was counted in bins {header['bins_id']}, not {self.id}"
             raise ProfileError(msg)
         columns: dict[str, ColumnProfile] = {}
-        for name, fields in header["columns"].items():
+        for name, written in header["columns"].items():
             bins = self.columns[name]
+            fields = {**written, **weighted.read(name, written, arrays)}
             column = self.schema.get(name)
             if column is None:
                 msg = f"the profile has a column {name!r} that the bins do not know"
                 raise ProfileError(msg)
-            counts = arrays[f"{name}/counts"].astype(np.int64, copy=False)
+            counts = _integers(arrays, f"{name}/counts")
             if isinstance(bins, NumericBins):
-                sums = arrays[f"{name}/sums"].astype(np.int64, copy=False)
+                sums = _integers(arrays, f"{name}/sums")
                 columns[name] = NumericProfile(
                     column=column, bins=bins, counts=counts, sums=sums, **fields
                 )
@@ -354,13 +390,25 @@ class Bins:
                 name: self.read(bytes.fromhex(part))
                 for name, part in header.get("segments", {}).items()
             },
-            ids=Distinct.from_arrays(
-                header["ids"], arrays["ids:hashes"], arrays["ids:registers"]
-            )
-            if "ids" in header
-            else None,
+            ids=_ids(header, arrays),
             newest=header.get("newest"),
+            weight=Weight.from_list(header["weight"]) if "weight" in header else None,
         )
+
+
+def _integers(arrays: Mapping[str, codec.Array], name: str) -> Ints:
+    return arrays[name].astype(np.int64, copy=False)
+
+
+def _ids(
+    header: Mapping[str, Any], arrays: Mapping[str, codec.Array]
+) -> Distinct | None:
+    """Read how many ids there are; older profiles do not say."""
+    if "ids" not in header:
+        return None
+    return Distinct.from_arrays(
+        header["ids"], arrays["ids:hashes"], arrays["ids:registers"]
+    )
 
 
 def _rest(name: str, others: int, arrays: Mapping[str, codec.Array]) -> Distinct | None:

@@ -25,6 +25,7 @@ from checks.compare import grouped
 from checks.errors import ProfileError
 from checks.profile import Bins, Profile
 from checks.registry import Facet
+from checks.standing import evened, missing_effect, standing
 from checks.statistic import Statistic
 from checks.variation import Variation, chosen
 
@@ -117,6 +118,7 @@ class Reference:
         if not timed:
             repeats = Repeats.of([profile])
             return cls(bins=bins, profile=profile, repeats=repeats)
+        blocks = [_even(block) for block in blocks]
         full = [block for block in blocks if block.rows]
         values, missing = _variations(profile, blocks, centres, length)
         return cls(
@@ -140,7 +142,7 @@ class Reference:
                 )
                 for name in profile.columns
             },
-            block_rows=tuple(block.rows for block in full),
+            block_rows=tuple(block.traffic for block in full),
             variations=values,
             missing_variations=missing,
             quiet=_quiet(full, length),
@@ -156,12 +158,17 @@ class Reference:
         return None if column is None else self.corrected(column)
 
     def corrected(self, column: ColumnProfile) -> ColumnProfile:
-        """Return a column's profile with the design effect measured here."""
-        name = column.column.name
+        """Return a column's profile with the design effect measured here.
+
+        Its shares are those of what its rows stand for, and uneven weights add to the
+        effect: fewer rows' worth is known (Kish's approximation).
+        """
+        name, found = column.column.name, standing(column)
+        missing = self.missing_effects.get(name, 1.0)
         return replace(
-            column,
-            design_effect=self.design_effects.get(name, 1.0),
-            missing_effect=self.missing_effects.get(name, 1.0),
+            found,
+            design_effect=self.design_effects.get(name, 1.0) * found.weight_effect,
+            missing_effect=missing * missing_effect(column),
         )
 
     def unusual(
@@ -300,6 +307,14 @@ class Reference:
             if name in profile.segments
         }
         return replace(self, profile=profile, segments=segments, trailing=True)
+
+
+def _even(block: Profile) -> Profile:
+    """Return a stretch as so many rows of one weight would tell of it."""
+    if block.weight is None or block.weight.even:
+        return block
+    columns = {name: evened(column) for name, column in block.columns.items()}
+    return replace(block, columns=columns)
 
 
 def _variations(

@@ -31,12 +31,21 @@ class Role(StrEnum):
     SEGMENT = "segment"
     ATTRIBUTION = "attribution"
     """A feature's share in each prediction, such as its SHAP value."""
+    WEIGHT = "weight"
+    """How many rows of the full traffic the row stands for."""
+    SAMPLING_FRACTION = "sampling_fraction"
+    """The chance with which the row was sampled: one over its weight."""
     IGNORED = "ignored"
 
     @property
     def profiled(self) -> bool:
         """Whether the column's values are counted, for checks to compare."""
         return self in _PROFILED
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the column tells what its rows stand for."""
+        return self in (Role.WEIGHT, Role.SAMPLING_FRACTION)
 
 
 _PROFILED = (

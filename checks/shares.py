@@ -23,34 +23,32 @@ def larger_share(  # noqa: PLR0913 - two counts of two samples
     count_current: float,
     n_current: int,
     effect: float = 1.0,
+    effect_current: float | None = None,
     detail: str = "",
 ) -> Statistic:
     """Measure how much larger the current share is, in absolute terms.
 
-    `effect` is the design effect, by which both samples' rows are divided. The p-value
+    `effect` is the design effect, by which both samples' rows are divided, unless the
+    current one has an effect of its own. The p-value
     is Fisher's one-sided exact one (hypergeometric tail) on effective counts, so that
     a single row of a value never seen is weighed as what it is.
     """
-    reference, current = n_reference / effect, n_current / effect
-    low, high = share_difference(
-        count_reference / effect, reference, count_current / effect, current
-    )
+    now = effect if effect_current is None else effect_current
+    before, after = count_reference / effect, count_current / now
+    reference, current = n_reference / effect, n_current / now
+    low, high = share_difference(before, reference, after, current)
     p, q = count_reference / n_reference, count_current / n_current
     return Statistic(
         value=max(0.0, q - p),
         low=max(0.0, low),
         high=max(0.0, high),
-        p_value=fisher(
-            count_reference / effect, reference, count_current / effect, current
-        ),
+        p_value=fisher(before, reference, after, current),
         n_reference=n_reference,
         n_current=n_current,
         at_reference=p,
         at_current=q,
         detail=detail,
-        attainable=attainable(
-            count_reference / effect, reference, count_current / effect, current
-        ),
+        attainable=attainable(before, reference, after, current),
     )
 
 

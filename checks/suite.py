@@ -24,6 +24,7 @@ from checks.registry import (
     SEGMENTED,
     WHOLE,
     Check,
+    Facet,
     Subject,
     Task,
     every,
@@ -34,6 +35,7 @@ from checks.rows import Values
 from checks.samples import Known
 from checks.schema import Role, Schema
 from checks.segment import Segment
+from checks.standing import by_row
 from checks.statistic import Statistic
 from checks.threshold import Threshold, judge
 from checks.verdict import Family, Reason, Status, Verdict
@@ -349,6 +351,7 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
         effect = evidence.outcome_effects.get(entry.check.name, 1.0)
         return found.widened(effect, len(reference.block_rows))
     if entry.check.subject in (Subject.COLUMN, Subject.VALUES):
+        found = _looked_at(entry, found, reference, evidence)
         return _guarded(entry, found, reference, evidence)
     return found
 
@@ -415,6 +418,18 @@ def _guarded(
     )
 
 
+def _looked_at(
+    entry: Entry, found: Statistic, reference: Reference, evidence: Evidence
+) -> Statistic:
+    """Return a statistic with the rows that were looked at, not what they stand for."""
+    name = entry.column or ""
+    sides = reference.profile.columns[name], evidence.profile.columns[name]
+    if entry.check.facet is not Facet.MISSING or not any(s.weighted for s in sides):
+        return found
+    known, current = sides
+    return replace(found, n_reference=known.rows, n_current=current.rows)
+
+
 def _values(
     entry: Entry, reference: Reference, evidence: Evidence
 ) -> tuple[Values, Values]:
@@ -422,6 +437,7 @@ def _values(
     profiles = _column(entry, reference, evidence.profile)
     if evidence.values is None:
         raise Unmeasurable(evidence.values_cause)
+    by_row(*profiles)
     rows = evidence.values(entry.column or "")
     known, current = (
         side.corrected(profile.design_effect)

@@ -121,10 +121,15 @@ class Variation:
         if fit is None or not before.sum() or not now.sum():
             return 0.0
         # An expected window stands for fewer rows than it counts: its effect says so.
-        scale = (
-            reference.design_effect / current.design_effect if len(self.cells) else 1
+        # And rows with weights say less than as many of one weight.
+        if len(self.cells):
+            scale = reference.design_effect / current.design_effect
+            scale /= reference.weight_effect
+        else:
+            scale = min(1.0, reference.missing_effect / current.missing_effect)
+        return fit.tail(
+            before / reference.weight_effect, now, float(now.sum()) * scale, at
         )
-        return fit.tail(before, now, float(now.sum()) * scale, at)
 
     def _counted(self, profile: ColumnProfile) -> Ints:
         if len(self.cells):
@@ -285,7 +290,7 @@ class _Fit:
             explains=_explains(points, left, used),
         )
 
-    def tail(self, before: Ints, now: Ints, rows: float, at: int | None) -> float:
+    def tail(self, before: Floats, now: Ints, rows: float, at: int | None) -> float:
         """Return the p-value of a window's counts: unusual in level, or in shape."""
         half = 0.5 / before.sum()
         share = (before / before.sum() + half) / (1 + half * len(before))

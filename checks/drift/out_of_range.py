@@ -37,21 +37,22 @@ def out_of_range(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     """
     measurable(reference, current)
     reference, current = numeric(reference, current)
-    low, high = int(current.counts[0]), int(current.counts[-1])
+    low, high = float(current.counts[0]), float(current.counts[-1])
     edges = reference.bins.edges
     # The least and the greatest value would lie outside without themselves.
     ends = {1, len(reference.counts) - 2}
-    lone = sum(int(reference.counts[end]) == 1 for end in ends)
+    lone = sum(float(reference.counts[end]) == 1 for end in ends)
     said = []
     if low:
-        said.append(f"{low} rows below {edges[0]:g}")
+        said.append(f"{low:.0f} rows below {edges[0]:g}")
     if high:
-        said.append(f"{high} rows above {edges[-1]:g}")
+        said.append(f"{high:.0f} rows above {edges[-1]:g}")
     return larger_share(
-        count_reference=int(reference.counts[0] + reference.counts[-1]) + lone,
+        count_reference=float(reference.counts[0] + reference.counts[-1]) + lone,
         n_reference=reference.n,
         count_current=low + high,
         n_current=current.n,
         effect=reference.design_effect,
+        effect_current=current.design_effect,
         detail=", ".join(said),
     )

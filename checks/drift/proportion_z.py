@@ -49,7 +49,7 @@ def proportion_z(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     if not 0 < len(reference.bins.levels) <= LEVELS:
         cause = f"the reference has {len(reference.bins.levels)} categories, not two"
         raise Unmeasurable(cause)
-    first, second = int(reference.counts[0]), int(current.counts[0])
+    first, second = float(reference.counts[0]), float(current.counts[0])
     p, q = first / reference.n, second / current.n
     a, c = first / reference.design_effect, second / current.design_effect
     n, m = reference.n_effective, current.n_effective

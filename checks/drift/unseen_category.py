@@ -53,12 +53,13 @@ def unseen_category(reference: ColumnProfile, current: ColumnProfile) -> Statist
         cause = f"the reference has more than {known} categories, not all kept by name"
         raise Unmeasurable(cause)
     ranked = sorted(current.unseen.items(), key=lambda item: (-item[1], item[0]))
-    named = ", ".join(f"{level} ({count} rows)" for level, count in ranked[:NAMED])
+    named = ", ".join(f"{level} ({count:.0f} rows)" for level, count in ranked[:NAMED])
     return larger_share(
         count_reference=reference.others + int((reference.counts == 1).sum()),
         n_reference=reference.n,
         count_current=current.others,
         n_current=current.n,
         effect=reference.design_effect,
+        effect_current=current.design_effect,
         detail=named + (" and more" if len(ranked) > NAMED else ""),
     )

@@ -40,11 +40,11 @@ def constant(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
     measurable(reference, current)
     held = _held(current)
     known = _counts(reference)
-    effect = reference.design_effect
+    effect, now = reference.design_effect, current.design_effect
     rarely = _chance(
         known / effect,
         int(known.argmax()) if held is None else held,
-        current.n / effect,
+        current.n / now,
     )
     if held is None or np.count_nonzero(known) < 2:  # noqa: PLR2004 - one value: constant
         return Statistic(
@@ -56,10 +56,10 @@ def constant(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
             n_current=current.n,
             attainable=(rarely,),
         )
-    same = int(known[held])
+    same = float(known[held])
     others = reference.n - same
     low, high = share_difference(
-        0, current.n / effect, others / effect, reference.n / effect
+        0, current.n / now, others / effect, reference.n / effect
     )
     return Statistic(
         value=others / reference.n,

@@ -42,4 +42,5 @@ def missing(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
         count_current=current.missing,
         n_current=current.rows,
         effect=reference.missing_effect,
+        effect_current=current.missing_effect,
     )

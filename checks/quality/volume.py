@@ -31,6 +31,9 @@ def volume(reference: Reference, current: Profile) -> Statistic:
     breathes with the week is allowed to. An empty window is as far away as one row
     would be, and then some.
 
+    Of a sampled stream it is the rows of the full traffic that the sample stands for,
+    and what sampling makes unsure of them is added.
+
     Blind to which rows are missing (use the drift checks).
 
     Source: prediction interval of one further observation, e.g. Hahn and Meeker,
@@ -48,11 +51,12 @@ def volume(reference: Reference, current: Profile) -> Statistic:
         raise Unmeasurable(cause)
     logs = np.log2(blocks)
     usual = float(np.median(logs))
-    now = math.log2(max(current.rows, 0.5))
+    now = math.log2(max(current.traffic, 0.5))
     n = len(blocks)
     # A Poisson count varies at least this much; identical blocks do not prove zero.
     floor = 1 / (math.log(2) * math.sqrt(2.0**usual))
     spread = max(float(np.std(logs, ddof=1)), floor) * math.sqrt(1 + 1 / n)
+    spread = math.hypot(spread, _sampling(current))
     value = abs(now - usual)
     tail = float(special.stdtr(n - 1, -value / spread))
     return Statistic(
@@ -63,6 +67,14 @@ def volume(reference: Reference, current: Profile) -> Statistic:
         n_reference=reference.profile.rows,
         n_current=current.rows,
         at_reference=float(2.0**usual),
-        at_current=float(current.rows),
-        detail=f"{current.rows} rows, usually {2.0**usual:.0f}",
+        at_current=float(current.traffic),
+        detail=f"{current.traffic} rows, usually {2.0**usual:.0f}",
     )
+
+
+def _sampling(current: Profile) -> float:
+    """Return the standard error that sampling adds to the log count."""
+    if current.weight is None or not current.weight.total:
+        return 0.0
+    error = math.sqrt(current.weight.variance) / current.weight.traffic
+    return error / math.log(2)

@@ -1,7 +1,7 @@
 """Counting column by column: no more than a piece for each thread is in memory."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -20,6 +20,8 @@ from checks.sample import Sample
 from checks.schema import Role
 from checks.segment import members
 from checks.values import latest
+from checks.weight import Weight, columns_of
+from checks.weight import together as weighed_together
 from monitor.engines.base import Counted, Fragment, Fragments
 
 BLOCKS = 8
@@ -44,6 +46,7 @@ class Tally:
     causes: dict[str, str] = field(default_factory=dict)
     segments: dict[str, "Tally"] = field(default_factory=dict)
     newest: int | None = None
+    weight: Weight | None = None
 
     def add(self, name: str, found: ColumnProfile | str | None) -> None:
         """Add what a piece of a column came to."""
@@ -57,9 +60,17 @@ class Tally:
         if moment is not None:
             self.newest = moment if self.newest is None else max(self.newest, moment)
 
+    def weigh(self, units: Places | str | None) -> None:
+        """Note what rows stand for that are counted among `rows` already."""
+        if isinstance(units, np.ndarray):
+            before = self.rows - len(units)
+            found = Weight.of(units)
+            self.weight = weighed_together(self.weight, before, found, len(units))
+
     def update(self, other: "Tally") -> None:
         """Add what other pieces came to."""
         self.reach(other.newest)
+        self.weight = weighed_together(self.weight, self.rows, other.weight, other.rows)
         for name, found in (*other.columns.items(), *other.causes.items()):
             self.add(name, found)
         self.rows += other.rows
@@ -75,12 +86,16 @@ class Tally:
             types={},
             unreadable=self.causes,
             newest=self.newest,
+            weight=self.weight,
             segments={name: part.profile(bins) for name, part in self.segments.items()},
         )
 
 
 class Division:
-    """Which rows of a fragment lie in which segment, looked up when it is asked."""
+    """Which rows of a fragment lie in which segment, and what each of them stands for.
+
+    Looked up when it is asked.
+    """
 
     def __init__(self, part: Fragment, bins: Bins, schema: pa.Schema) -> None:
         """Read nothing yet."""
@@ -89,6 +104,18 @@ class Division:
         self._schema = schema
         self._lock = Lock()
         self._found: dict[str, Places] | None = None
+        self._units: Places | str | None = None
+
+    @property
+    def units(self) -> Places | str | None:
+        """The weight of each row; None where rows bear none, or why they cannot be."""
+        names, rows = self._schema.names, self._part.rows
+        if not rows or not columns_of(self._bins.schema, names):
+            return None
+        with self._lock:
+            if self._units is None:
+                self._units = self._bins.units(names, self._whole, rows)
+            return self._units
 
     @property
     def places(self) -> dict[str, Places]:
@@ -104,6 +131,9 @@ class Division:
     def _read(self, name: str) -> pa.ChunkedArray | None:
         if name not in self._schema.names or not self._part.rows:
             return None
+        return self._whole(name)
+
+    def _whole(self, name: str) -> pa.ChunkedArray:
         return pa.chunked_array([piece for _, piece in self._part.read([name])])
 
 
@@ -156,7 +186,7 @@ class Columns:
             ids = together(ids, found.ids)
         wanted = chosen.places
         names = _blocks(schema.names, -(-BLOCKS * threads // max(1, len(parts))))
-        tally = Tally(rows=sum(part.rows for part in parts))
+        tally = Tally()
         kept = _Kept(schema, self._keep, self._by)
         work = self._work(parts, names, [places for places, _ in wanted])
         shares = in_order(pool, threads, self._share, work)
@@ -220,13 +250,8 @@ class Columns:
 
         The `first` share of a fragment also counts the rows of its segments.
         """
-        divided = division.places
-        tally = Tally(
-            segments={
-                name: Tally(rows=len(rows) if first else 0)
-                for name, rows in divided.items()
-            }
-        )
+        divided, units = division.places, division.units
+        tally = _opened(divided, units, part.rows) if first else _opened(divided)
         pieces: dict[str, list[pa.Array]] = {name: [] for name in names}
         counted = {*self._watched, self._moments}
         needed = [n for n in names if len(places) or n in counted]
@@ -235,17 +260,20 @@ class Columns:
         seen = dict.fromkeys(names, 0)
         for name, piece in part.read(needed, self._encoded):
             column = self._watched.get(name)
-            if column is not None:
-                tally.add(name, self._bins.counted(column, pa.chunked_array([piece])))
+            start, end = seen[name], seen[name] + len(piece)
+            seen[name] = end
             if name == self._moments:
                 tally.reach(latest(piece))
-            start = seen[name]
-            seen[name] += len(piece)
             if column is not None:
+                some = _weights(units, slice(start, end))
+                array = pa.chunked_array([piece])
+                tally.add(name, self._bins.counted(column, array, some))
                 for segment, rows in divided.items():
                     inside = _taken(piece, rows, start)
                     if len(inside):
-                        found = self._bins.counted(column, pa.chunked_array([inside]))
+                        some = _weights(units, _between(rows, start, end))
+                        array = pa.chunked_array([inside])
+                        found = self._bins.counted(column, array, some)
                         tally.segments[segment].add(name, found)
             taken = _taken(piece, places, start)
             if len(taken):
@@ -258,6 +286,33 @@ class Columns:
                 for name, found in pieces.items()
             },
         )
+
+
+def _opened(
+    divided: Mapping[str, Places], units: Places | str | None = None, rows: int = 0
+) -> Tally:
+    """Begin to count rows, and those of each segment, of which so many are new.
+
+    The rows of all columns are counted once, with the first of them.
+    """
+    tally = Tally(segments={name: Tally() for name in divided}, rows=rows)
+    tally.weigh(units)
+    if rows:
+        for name, places in divided.items():
+            tally.segments[name].rows = len(places)
+            tally.segments[name].weigh(_weights(units, places))
+    return tally
+
+
+def _weights(units: Places | str | None, rows: slice | Places) -> Places | str | None:
+    """Return the weights of some rows."""
+    return units[rows] if isinstance(units, np.ndarray) else units
+
+
+def _between(places: Places, start: int, end: int) -> Places:
+    """Return those of some sorted places that lie in a stretch."""
+    first, last = np.searchsorted(places, [start, end])
+    return places[first:last]
 
 
 class Chosen:
@@ -349,10 +404,10 @@ def _blocks(names: Sequence[str], count: int) -> list[Sequence[str]]:
 
 def _taken(piece: pa.Array, places: Places, start: int) -> pa.Array:
     """Take some rows from the piece of a column that begins at a row."""
-    first, last = np.searchsorted(places, [start, start + len(piece)])
-    if last == first:
+    chosen = _between(places, start, start + len(piece))
+    if not len(chosen):
         return piece.slice(0, 0)
-    return piece.take(sample.arrow(places[first:last] - start))
+    return piece.take(sample.arrow(chosen - start))
 
 
 def plain(array: pa.Array) -> pa.Array:

@@ -26,6 +26,7 @@ from checks.sample import arrow
 from checks.schema import Column, Role, Schema
 from checks.segment import NONE_DECLARED, Declared
 from checks.values import latest, mix, numbers
+from checks.weight import columns_of
 from monitor.engines.columns import Tally, in_order, plain
 from monitor.engines.gleaning import Gleaning
 from monitor.engines.local import usual_threads
@@ -186,11 +187,24 @@ class Freezing:
         for portion in self._rows.portions(len(names)):
             groups = self._rows.grouped(portion)
             arrays = self._rows.column(portion, names, self._encoded)
+            units = self._units(portion, bins)
             starts = np.cumsum([0, *(self._rows.sizes[n] for n in portion)])
             wanted = [places[n] + starts[i] for i, n in enumerate(portion)]
-            block.add(groups, arrays, np.concatenate(wanted))
+            block.add(groups, arrays, np.concatenate(wanted), units)
         block.reduce(empty)
         return block
+
+    def _units(self, portion: range, bins: Bins) -> pa.ChunkedArray | str | None:
+        """Return the weight of each row of a portion, or why they cannot be had."""
+        bearing = columns_of(bins.schema, self._rows.schema.names)
+        if not bearing:
+            return None
+        read = self._rows.column(portion, bearing)
+        rows = sum(self._rows.sizes[n] for n in portion)
+        found = bins.units(bearing, read.__getitem__, rows)
+        if isinstance(found, np.ndarray):
+            return pa.chunked_array([arrow(found)])
+        return found
 
 
 def _cut(names: Sequence[str], size: int) -> list[Sequence[str]]:
@@ -292,17 +306,22 @@ class _Block:
         groups: Sequence[Group],
         arrays: Mapping[str, pa.ChunkedArray],
         places: npt.NDArray[np.int64],
+        units: pa.ChunkedArray | str | None,
     ) -> None:
         """Count a portion of the columns, of which the rows at `places` are kept."""
         for group in groups:
             tallies = self._tallies[group.segment]
+            weights = _by_stretch(group, units)
             for stretch, start, end in group.cuts:
                 tallies[stretch].rows += end - start
+                tallies[stretch].weigh(weights.get(stretch))
             for name, column in self._watched.items():
                 if name in self._causes:
                     continue
                 for stretch, part in group.split(arrays[name]):
-                    tallies[stretch].add(name, self._bins.counted(column, part))
+                    some = weights.get(stretch)
+                    found = self._bins.counted(column, part, some)
+                    tallies[stretch].add(name, found)
             if group.segment is None:
                 self._tell_apart(group, arrays)
         for name, array in arrays.items():
@@ -342,6 +361,15 @@ class _Block:
                 self._bins, blocks, **self._rows.times
             )
         self._tallies.clear()
+
+
+def _by_stretch(
+    group: Group, units: pa.ChunkedArray | str | None
+) -> dict[int, npt.NDArray[np.int64] | str]:
+    """Return the weights of each stretch's rows; empty where rows bear none."""
+    if units is None or isinstance(units, str):
+        return {} if units is None else {stretch: units for stretch, *_ in group.cuts}
+    return {stretch: np.asarray(part) for stretch, part in group.split(units)}
 
 
 def _joined(bins: Bins, parts: Sequence[Reference]) -> Reference:

@@ -1,0 +1,87 @@
+"""A column's profile with the shares of the full traffic that its rows stand for."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from checks.bins import Ints
+from checks.column import ColumnProfile, NumericProfile
+from checks.errors import Unmeasurable
+from checks.weight import UNIT
+
+Some = TypeVar("Some", bound=ColumnProfile)
+
+
+def standing(profile: Some) -> Some:
+    """Return as many rows with a value as there are, divided as their weights say.
+
+    What a cell then holds is no whole number of rows. `weight_effect` says how much
+    less certain its share is than that of rows of one weight (Kish's approximation).
+    Rows of one weight are what they are.
+
+    >>> from checks.example import levels
+    >>> from checks.weight import Weight
+    >>> known = levels({"a": 3, "b": 1})
+    >>> units = np.array([1, 1, 1, 3]) * UNIT
+    >>> cells = np.array([3, 3]) * UNIT
+    >>> held = replace(known.weights, valued=Weight.of(units), counts=cells)
+    >>> found = standing(replace(known, weighted=held))
+    >>> found.counts.tolist(), found.n, round(found.weight_effect, 3)
+    ([2.0, 2.0], 4, 1.333)
+    """
+    held = profile.weighted
+    if held is None or held.even or not profile.n:
+        return profile
+    n, total = profile.n, held.valued.total
+    missing = n * (held.missing.total / total)
+    told: dict[str, Any] = {
+        "rows": n + missing,
+        "nulls": missing,
+        "counts": held.counts * (n / total),
+        "weight_effect": held.valued.effect,
+    }
+    if isinstance(profile, NumericProfile):
+        told |= {"nans": 0, "infinities": 0, "sums": held.sums * (n * UNIT / total)}
+    else:
+        named = {level: units * n / total for level, units in held.unseen.items()}
+        told |= {"others": held.others * n / total, "unseen": named}
+    return replace(profile, **told)
+
+
+def evened(profile: Some) -> Some:
+    """Return as many whole rows of one weight as tell no more than these do."""
+    found = standing(profile)
+    if found is profile:
+        return profile
+    effect = found.weight_effect
+    counts: Ints = np.rint(found.counts / effect).astype(np.int64)
+    told: dict[str, Any] = {
+        "nulls": round(found.nulls / effect),
+        "counts": counts,
+        "weight_effect": 1.0,
+        "weighted": None,
+    }
+    rows = told["nulls"] + int(counts.sum())
+    if isinstance(found, NumericProfile):
+        told["sums"] = np.rint(found.sums / effect).astype(np.int64)
+    else:
+        told["others"] = round(found.others / effect)
+        rows += told["others"]
+    return replace(found, rows=rows, **told)
+
+
+def missing_effect(profile: ColumnProfile) -> float:
+    """Return how much less certain its missing share is for uneven weights."""
+    return 1.0 if profile.weighted is None else profile.weighted.whole.effect
+
+
+def by_row(*profiles: ColumnProfile) -> None:
+    """Raise Unmeasurable where weights forbid to compare rows one by one."""
+    if any(profile.weight_effect > 1 for profile in profiles):
+        cause = (
+            "its rows stand for unequal numbers of rows, and this check compares them "
+            "one by one. Fix: choose one that goes by shares, such as "
+            "kolmogorov_smirnov or wasserstein"
+        )
+        raise Unmeasurable(cause)

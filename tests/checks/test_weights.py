@@ -1,0 +1,254 @@
+"""Rows that stand for several: what weights change, and what they must not."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checks.correction import Correction
+from checks.evidence import Evidence
+from checks.profile import Bins, Profile, merge_all
+from checks.reference import Reference
+from checks.registry import Task
+from checks.schema import Column, Kind, Role, Schema
+from checks.suite import evaluate, plan
+from checks.verdict import Verdict
+from checks.weight import LARGEST, WEIGHT, Weight
+from checks.wish import Wish, Wishes
+
+SCHEMA = Schema.of(
+    [
+        Column(name="id", kind=Kind.CATEGORICAL, role=Role.ID),
+        Column(name="amount", kind=Kind.NUMERIC),
+        Column(name="plan", kind=Kind.CATEGORICAL),
+        Column(name="w", kind=Kind.NUMERIC, role=Role.WEIGHT),
+    ]
+)
+CHECKS = (
+    *("psi", "kolmogorov_smirnov", "wasserstein", "jensen_shannon", "missing"),
+    *("chi_square", "out_of_range", "unseen_category", "mean_shift", "quantile_shift"),
+    *("anderson_darling", "cramer_von_mises", "energy", "hellinger", "constant"),
+    *("total_variation", "l_infinity", "g_test", "kullback_leibler", "cardinality"),
+)
+
+
+def rows(
+    rng: np.random.Generator, n: int, weights: Any = None, *, shift: float = 0.0
+) -> pa.Table:
+    """Draw rows: an amount with gaps, and one of four plans."""
+    amount = rng.gamma(2.0, 10.0, n) + shift
+    amount[rng.random(n) < 0.05] = np.nan
+    plan = rng.choice(["a", "b", "c", "d"], n, p=[0.6, 0.25, 0.1, 0.05])
+    table = {
+        "id": [str(k) for k in range(n)],
+        "amount": pa.array(amount, from_pandas=True),
+        "plan": plan,
+    }
+    if weights is not None:
+        table["w"] = np.broadcast_to(np.asarray(weights, np.float64), n)
+    return pa.table(table)
+
+
+def reference(n: int = 4000, seed: int = 1) -> Reference:
+    table = rows(np.random.default_rng(seed), n)
+    bins = Bins.fit(SCHEMA, table)
+    return Reference.of(bins, [bins.profile(table)], timed=False)
+
+
+def judged(known: Reference, profile: Profile) -> list[Verdict]:
+    named = {name: Wish() for name in CHECKS}
+    wishes = Wishes(standard=False, named=named)
+    entries = plan(SCHEMA, Task.NONE, wishes, min_rows=20)
+    return evaluate(
+        entries,
+        known,
+        Evidence(profile=profile),
+        alpha=0.01,
+        correction=Correction.NONE,
+    )
+
+
+def test_weights_of_one_give_what_no_weights_give() -> None:
+    known = reference()
+    table = rows(np.random.default_rng(2), 700, 1.0, shift=2.0)
+    bare = judged(known, known.bins.profile(table.drop_columns(["w"])))
+    assert judged(known, known.bins.profile(table)) == bare
+    assert all(one.statistic is not None for one in bare)
+
+
+@pytest.mark.parametrize("weight", [3.0, 10 / 3, 0.25, 1e4])
+def test_equal_weights_change_neither_a_share_nor_its_certainty(weight: float) -> None:
+    known = reference()
+    table = rows(np.random.default_rng(3), 700, weight, shift=2.0)
+    bare = judged(known, known.bins.profile(table.drop_columns(["w"])))
+    profile = known.bins.profile(table)
+    assert judged(known, profile) == bare
+    assert profile.rows == 700
+    assert profile.traffic == pytest.approx(700 * weight, rel=2e-4)
+
+
+@given(
+    weights=st.lists(st.floats(0.01, 5e4), min_size=0, max_size=40),
+    cuts=st.tuples(st.integers(0, 40), st.integers(0, 40)),
+    bare=st.booleans(),
+)
+def test_any_split_of_weighted_rows_merges_to_the_same_bytes(
+    weights: list[float], cuts: tuple[int, int], *, bare: bool
+) -> None:
+    known = reference(400)
+    rng = np.random.default_rng(len(weights))
+    table = rows(rng, len(weights), weights)
+    first, second = sorted(min(cut, len(weights)) for cut in cuts)
+    parts = [table.slice(0, first), table.slice(first, second - first)]
+    parts.append(table.slice(second))
+    if bare:  # some rows come without any weight: each of them stands for itself
+        ones = pa.array(np.ones(parts[0].num_rows))
+        table = pa.concat_tables([parts[0].set_column(3, "w", ones), *parts[1:]])
+        parts[0] = parts[0].drop_columns(["w"])
+    whole = known.bins.profile(table)
+    found = [known.bins.profile(part) for part in parts]
+    a, b, c = found
+    assert a.merge(b).merge(c).columns.keys() == whole.columns.keys()
+    merged = [merge_all(order) for order in ((a, b, c), (c, a, b), (b, c, a))]
+    merged.append(a.merge(b.merge(c)))
+    bytes_of = {replace(one, types=whole.types).to_bytes() for one in merged}
+    assert bytes_of == {whole.to_bytes()}
+    again = known.bins.read(whole.to_bytes())
+    assert again.to_bytes() == whole.to_bytes()
+
+
+def test_a_profile_without_weights_has_no_trace_of_them() -> None:
+    known = reference()
+    profile = known.bins.profile(rows(np.random.default_rng(4), 50))
+    assert b"weight" not in profile.to_bytes()
+    assert profile.weight is None
+    assert all(column.weighted is None for column in profile.columns.values())
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, float("nan"), float("inf"), LARGEST * 2.0])
+def test_a_weight_that_means_nothing_is_told_and_nothing_is_judged(bad: float) -> None:
+    known = reference()
+    table = rows(np.random.default_rng(5), 300, [1.0] * 299 + [bad])
+    verdicts = judged(known, known.bins.profile(table))
+    assert {v.statistic for v in verdicts} == {None}
+    assert all(
+        "the weights in 'w' are not all positive" in (v.cause or "") for v in verdicts
+    )
+
+
+def test_a_sampling_fraction_is_one_over_the_weight() -> None:
+    fraction = Column(name="w", kind=Kind.NUMERIC, role=Role.SAMPLING_FRACTION)
+    schema = Schema.of([*(c for c in SCHEMA if c.name != "w"), fraction])
+    table = rows(np.random.default_rng(6), 100, 0.25)
+    assert Bins.fit(schema, table).profile(table).traffic == 400
+
+
+def test_a_sample_of_a_sample_multiplies_the_weights() -> None:
+    table = rows(np.random.default_rng(6), 100, 4.0)
+    table = table.append_column(WEIGHT, pa.array([10.0] * 100))
+    profile = Bins.fit(SCHEMA, table).profile(table)
+    assert profile.traffic == 4000
+    assert WEIGHT not in profile.types
+
+
+def test_sampling_by_unequal_weights_leaves_shares_as_they_were() -> None:
+    """Rows above 30 are kept one in ten and weigh ten: the mean does not move."""
+    known = reference(40_000)
+    rng = np.random.default_rng(7)
+    table = rows(rng, 60_000)
+    amount = np.nan_to_num(table.column("amount").to_numpy(zero_copy_only=False))
+    rate = np.where(amount > 30, 0.1, 1.0)
+    kept = rng.random(len(rate)) < rate
+    sampled = table.filter(pa.array(kept))
+    weighed = sampled.append_column("w", pa.array(1 / rate[kept]))
+    by_name = {v.check: v for v in judged(known, known.bins.profile(weighed))}
+    naive = {v.check: v for v in judged(known, known.bins.profile(sampled))}
+    assert naive["wasserstein"].status == "FAIL"
+    for name in ("wasserstein", "psi", "kolmogorov_smirnov", "mean_shift"):
+        assert by_name[name].status == "PASS", by_name[name]
+    found = by_name["wasserstein"].statistic
+    assert found is not None
+    values = amount[kept]
+    mean = np.average(values[values > 0], weights=1 / rate[kept][values > 0])
+    assert found.at_current == pytest.approx(mean, rel=1e-6)
+
+
+def false_alarms(check: str, column: str, weights: Sequence[float], times: int) -> Any:
+    """Return the p-values of windows in which nothing changed, sampled unequally."""
+    known = reference(20_000)
+    entries = [
+        entry
+        for entry in plan(
+            SCHEMA, Task.NONE, Wishes(standard=False, named={check: Wish()})
+        )
+        if entry.column == column
+    ]
+    found = []
+    for seed in range(times):
+        rng = np.random.default_rng([8, seed])
+        table = rows(rng, 4000)
+        rate = 1 / rng.choice(weights, 4000)
+        kept = rng.random(4000) < rate
+        weighed = table.filter(pa.array(kept))
+        weighed = weighed.append_column("w", pa.array(1 / rate[kept]))
+        (verdict,) = evaluate(
+            entries,
+            known,
+            Evidence(profile=known.bins.profile(weighed)),
+            alpha=0.01,
+            correction=Correction.NONE,
+        )
+        assert verdict.statistic is not None
+        found.append(verdict.statistic.p_value)
+    return np.array(found, np.float64)
+
+
+@pytest.mark.parametrize(
+    ("check", "column"),
+    [
+        ("psi", "amount"),
+        ("kolmogorov_smirnov", "amount"),
+        ("wasserstein", "amount"),
+        ("jensen_shannon", "plan"),
+        ("chi_square", "plan"),
+        ("missing", "amount"),
+    ],
+)
+def test_unequal_weights_raise_no_more_false_alarms_than_asked(
+    check: str, column: str
+) -> None:
+    p = false_alarms(check, column, (1.0, 2.0, 8.0, 20.0), 250)
+    # 250 windows at 5 %: 12.5 are expected, and more than 24 have a chance of 0.1 %.
+    assert (p < 0.05).sum() <= 24
+    assert (p < 0.5).sum() <= 150
+
+
+def test_a_sample_shows_a_shift_as_well_as_its_effective_rows_do() -> None:
+    """Weights of 1 and 9 leave as much certainty as Kish's number of equal rows."""
+    known = reference(20_000)
+    rng = np.random.default_rng(9)
+    weights = rng.choice([1.0, 9.0], 3000)
+    table = rows(rng, 3000, weights, shift=1.5)
+    profile = known.bins.profile(table)
+    assert profile.weight is not None
+    effective = round(3000 / profile.weight.effect)
+    equal = rows(rng, effective, shift=1.5)
+    found = {v.check: v.statistic for v in judged(known, profile)}
+    like = {v.check: v.statistic for v in judged(known, known.bins.profile(equal))}
+    for name in ("mean_shift", "wasserstein", "kolmogorov_smirnov"):
+        one, other = found[name], like[name]
+        assert one is not None
+        assert other is not None
+        width, usual = one.high - one.low, other.high - other.low
+        assert width == pytest.approx(usual, rel=0.1)
+        assert one.n_current == profile.columns["amount"].n
+
+
+def test_the_sum_of_squares_is_exact_for_the_largest_weights() -> None:
+    units = np.array([LARGEST << 16, 1, 12345678901], np.int64)
+    assert Weight.of(units).squares == sum(int(u) ** 2 for u in units)

@@ -1,7 +1,7 @@
 """The engine of one machine: the same profile and sample whichever way rows come."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -301,3 +301,42 @@ def test_rows_without_a_time_cannot_be_cut_into_windows(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="role: timestamp"):
         both_ways(source(tmp_path, timestamp=None), window)
+
+
+WEIGHED = replace(
+    DIVIDED,
+    schema=Schema.of(
+        [*SCHEMA, Column(name="w", kind=Kind.NUMERIC, role=Role.WEIGHT)],
+    ),
+)
+
+
+@pytest.mark.parametrize("group", [97, 5_000])
+def test_weights_are_counted_alike_both_ways_in_every_segment(
+    tmp_path: Path, group: int
+) -> None:
+    whole = []
+    for seed in range(3):
+        rows = table(seed)
+        weights = np.random.default_rng(seed).choice([1.0, 4.0, 10 / 3], rows.num_rows)
+        whole.append(rows.append_column("w", pa.array(weights)))
+        write(whole[-1], tmp_path / f"{seed}.parquet", group)
+
+    counted = assert_same(both_ways(source(tmp_path), bins=WEIGHED))
+
+    profile = counted.profile
+    assert profile.to_bytes() == WEIGHED.profile(pa.concat_tables(whole)).to_bytes()
+    assert profile.weight is not None
+    parts = [profile.segments[f"paid = {said}"] for said in ("true", "false")]
+    assert sum(p.weight.total for p in parts if p.weight) == profile.weight.total
+
+
+def test_weights_that_mean_nothing_are_the_same_cause_both_ways(tmp_path: Path) -> None:
+    rows = table(0)
+    weights = pa.array([None, *[2.0] * (rows.num_rows - 1)])
+    write(rows.append_column("w", weights), tmp_path / "0.parquet")
+
+    profile = both_ways(source(tmp_path), bins=WEIGHED)[0].profile
+
+    assert "nobody can say what their rows stand for" in profile.unreadable["amount"]
+    assert not profile.columns

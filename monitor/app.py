@@ -3,12 +3,15 @@
 Time, chance and ids enter here and nowhere else.
 """
 
+import os
 import random
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,14 +25,15 @@ from monitor.consequence import fired
 from monitor.cycle import Cycle, Rotation, Turn
 from monitor.deliver import Counts, deliver_due
 from monitor.engines.local import LocalEngine
-from monitor.errors import SourceError
+from monitor.errors import FencedError, SourceError, StoreError
 from monitor.evaluate import Watch
 from monitor.followup import FollowUp
+from monitor.holding import PERIOD, holding
 from monitor.opening import source
 from monitor.parts import Baselines, Parts
 from monitor.reevaluate import Reevaluation
 from monitor.report import Order, ReportDesk, ahead, place
-from monitor.store import Store
+from monitor.store import Lease, Store
 from monitor.window import Window
 
 MANY = 100_000
@@ -46,6 +50,12 @@ class World:
     clock: Clock = field(default_factory=SystemClock)
     rng: random.Random = field(default_factory=random.Random)
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex
+    replica: str = field(
+        default_factory=lambda: f"{socket.gethostname()}/{os.getpid()}"
+    )
+    """The name under which it holds leases."""
+    lease: timedelta = PERIOD
+    """How long others leave alone what it works on and no longer says so."""
 
 
 class App:
@@ -75,6 +85,7 @@ class App:
             engine=LocalEngine(),
             open_source=source,
             new_id=self.world.new_id,
+            hold=self._hold,
             links=self._links,
         )
         self._baselines = Baselines(self.store, source)
@@ -136,8 +147,14 @@ class App:
         Raises SourceError when it cannot be.
         """
         now = self.world.clock.now()
-        self.cycle.look(name, now)
-        done = self._reevaluate(name, period, as_of or now, now, waiting=False)
+        with self._hold(name) as lease:
+            if lease is None:
+                msg = f"{name}: another driftd works on it. Fix: try again in a moment"
+                raise StoreError(msg)
+            self.cycle.look(name, now, lease)
+            done = self._reevaluate(
+                name, period, as_of or now, now, waiting=False, under=lease
+            )
         if done is None:
             msg = f"{name}: the period {period} could not be evaluated"
             raise SourceError(msg, permanent=False)
@@ -145,17 +162,42 @@ class App:
 
     def _reevaluations(self, now: datetime) -> Iterator[Reevaluation]:
         for name, model in self.config.models.items():
-            for period in reevaluate.due(self.store, name, model, now):
+            if next(reevaluate.due(self.store, name, model, now), None) is None:
+                continue
+            with self._hold(name) as lease:
+                if lease is None:
+                    continue
                 try:
-                    done = self._reevaluate(name, period, now, now, waiting=True)
-                except SourceError as error:
-                    reevaluate.log.warning("evaluation_put_off", cause=str(error))
-                    continue  # a period that cannot be read holds up no other
-                if done is None:
-                    break
-                yield done
+                    yield from self._due_periods(name, now, lease)
+                except FencedError as error:
+                    reevaluate.log.warning("model_taken_over", cause=str(error))
 
-    def _reevaluate(
+    def _due_periods(
+        self, name: str, now: datetime, lease: Lease
+    ) -> Iterator[Reevaluation]:
+        model = self.config.models[name]
+        for period in reevaluate.due(self.store, name, model, now):
+            try:
+                done = self._reevaluate(
+                    name, period, now, now, waiting=True, under=lease
+                )
+            except SourceError as error:
+                reevaluate.log.warning("evaluation_put_off", cause=str(error))
+                continue  # a period that cannot be read holds up no other
+            if done is None:
+                break
+            yield done
+
+    def _hold(self, name: str) -> AbstractContextManager[Lease | None]:
+        """Take the lease on a model while it is worked on."""
+        return holding(
+            self.store.leases,
+            f"model {name}",
+            holder=self.world.replica,
+            period=self.world.lease,
+        )
+
+    def _reevaluate(  # noqa: PLR0913 - the whole question, in the open
         self,
         name: str,
         period: Window,
@@ -163,6 +205,7 @@ class App:
         now: datetime,
         *,
         waiting: bool,
+        under: Lease,
     ) -> Reevaluation | None:
         return reevaluate.reevaluate(
             self._parts,
@@ -172,6 +215,7 @@ class App:
             as_of=as_of,
             now=now,
             waiting=waiting,
+            under=under,
         )
 
     def _links(self, watch: Watch, window: Window) -> Mapping[str, str]:

@@ -20,13 +20,13 @@ from monitor.baseline import Baseline
 from monitor.comparison import apart, earlier
 from monitor.config import Model, Monitor
 from monitor.consequence import Outcome, follow, rotate
-from monitor.errors import SourceError, StoreError
+from monitor.errors import FencedError, SourceError, StoreError
 from monitor.evaluate import Assessment, Watch, assess
 from monitor.incident import Policy
 from monitor.logs import logger
 from monitor.parts import Baselines, Parts
 from monitor.retraining import promoted
-from monitor.store.records import Consequences, Run, RunRecord
+from monitor.store.records import Consequences, Lease, Run, RunRecord
 from monitor.versions import current_version
 from monitor.window import Window, floor, windows_due
 
@@ -66,13 +66,16 @@ class Cycle:
     def run(self, now: datetime) -> Iterator[Turn | Rotation]:
         """Walk over everything that is due at `now`; each is committed when yielded.
 
-        A model that cannot be evaluated is told as such and holds up no other. What
-        nobody foresaw is raised when all the others have had their turn.
+        A model that cannot be evaluated is told as such and holds up no other; one
+        that another replica works on is left to it. What nobody foresaw is raised
+        when all the others have had their turn.
         """
         failures: list[Exception] = []
         for name, model in self._parts.config.models.items():
             try:
                 yield from self._walk(name, model, now)
+            except FencedError as error:
+                log.warning("model_taken_over", model=name, cause=str(error))
             except StoreError:
                 raise
             except Exception as error:
@@ -84,15 +87,25 @@ class Cycle:
     def _walk(
         self, name: str, model: Model, now: datetime
     ) -> Iterator[Turn | Rotation]:
-        """Walk over everything that is due for one model."""
-        yield from self._rotate(name, model, now)
-        for monitor, settings in model.monitors.items():
-            watch = Watch(model=name, monitor=monitor, section=model, settings=settings)
-            for window in self.due(watch, now):
-                turn = self._evaluate(watch, window, now)
-                if turn is None:
-                    break
-                yield turn
+        """Walk over everything that is due for one model, while it is ours alone."""
+        watches = [
+            Watch(model=name, monitor=monitor, section=model, settings=settings)
+            for monitor, settings in model.monitors.items()
+        ]
+        new = self._unseen(name, model)
+        if new is None and not any(self.due(watch, now) for watch in watches):
+            return
+        with self._parts.hold(name) as lease:
+            if lease is None:
+                return
+            if new is not None:
+                yield from self._rotate(name, new, now, lease)
+            for watch in watches:
+                for window in self.due(watch, now):
+                    turn = self._evaluate(watch, window, now, lease)
+                    if turn is None:
+                        break
+                    yield turn
 
     def due(self, watch: Watch, now: datetime) -> list[Window]:
         """List a monitor's windows that should exist by now and do not.
@@ -119,7 +132,9 @@ class Cycle:
 
     # ── one window ───────────────────────────────────────────────────────────────
 
-    def _evaluate(self, watch: Watch, window: Window, now: datetime) -> Turn | None:
+    def _evaluate(
+        self, watch: Watch, window: Window, now: datetime, lease: Lease
+    ) -> Turn | None:
         """Evaluate and commit one window; None when it must be tried again later."""
         bound = log.bind(model=watch.model, monitor=watch.monitor, window=str(window))
         version = self._parts.store.current_version(watch.model)
@@ -145,7 +160,8 @@ class Cycle:
             config_hash=self._parts.config.hash,
             verdicts=tuple(verdicts),
         )
-        if not self._parts.store.record_run(_record(run, assessment, outcome)):
+        record = _record(run, assessment, outcome)
+        if not self._parts.store.record_run(record, under=lease):
             bound.info("window_evaluated_elsewhere")
             return None
         notes = assessment.notes if assessment else ()
@@ -264,23 +280,29 @@ class Cycle:
 
     # ── versions ─────────────────────────────────────────────────────────────────
 
-    def look(self, name: str, now: datetime) -> None:
+    def look(self, name: str, now: datetime, lease: Lease) -> None:
         """Note which version of a model is in production, if none ever was."""
         if self._parts.store.current_version(name) is None:
-            for _ in self._rotate(name, self._parts.config.models[name], now):
-                pass
+            new = self._unseen(name, self._parts.config.models[name])
+            if new is not None:
+                for _ in self._rotate(name, new, now, lease):
+                    pass
 
-    def _rotate(self, name: str, model: Model, now: datetime) -> Iterator[Rotation]:
-        """Look which version is in production; on a new one, start afresh."""
-        store = self._parts.store
-        old = store.current_version(name)
+    def _unseen(self, name: str, model: Model) -> str | None:
+        """Look which version is in production; None where it is the known one."""
         try:
-            new = current_version(model.version)
+            found = current_version(model.version)
         except SourceError as error:
             log.warning("version_unreadable", model=name, cause=str(error))
-            return
-        if new == old:
-            return
+            return None
+        return None if found == self._parts.store.current_version(name) else found
+
+    def _rotate(
+        self, name: str, new: str, now: datetime, lease: Lease
+    ) -> Iterator[Rotation]:
+        """Start afresh with a new version."""
+        store, model = self._parts.store, self._parts.config.models[name]
+        old = store.current_version(name)
         outcomes = [
             rotate(
                 self._parts.situation(
@@ -298,7 +320,7 @@ class Cycle:
         outcome = merged(outcomes)
         done = promoted(store.retrainings(name), new, now)
         consequences = replace(outcome.consequences, retrainings=tuple(done))
-        if not store.see_version(name, new, now, consequences):
+        if not store.see_version(name, new, now, consequences, under=lease):
             return
         log.info("version_seen", model=name, old=old, new=new)
         yield Rotation(model=name, old=old, new=new, outcome=outcome)

@@ -8,6 +8,7 @@ DriftdError
 ├── MalformedError   a row, line or body that cannot be read, and goes to quarantine
 ├── ActionError      a notice could not be delivered; permanent, later, or nobody knows
 ├── StoreError       the state could not be opened, read or written
+│   └── FencedError  another has taken over the work that this was about
 └── ServerError      the server cannot listen where it was told to
 """
 
@@ -90,6 +91,10 @@ class ActionError(DriftdError):
 
 class StoreError(DriftdError):
     """The state could not be opened, read or written."""
+
+
+class FencedError(StoreError):
+    """Another has taken over the work that this was about; nothing was written."""
 
 
 class ServerError(DriftdError):

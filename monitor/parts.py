@@ -1,6 +1,7 @@
 """What the daemon's rounds are put together from, and what they gather from it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -17,7 +18,7 @@ from monitor.evaluate import Watch
 from monitor.feeds import Feeds
 from monitor.notice import Routing
 from monitor.retraining import Facts, RetrainPolicy
-from monitor.store import Store
+from monitor.store import Lease, Store
 from monitor.store.records import StoredReference
 from monitor.window import EPOCH, Window
 
@@ -45,6 +46,8 @@ class Parts:
     engine: Engine
     open_source: OpenSource
     new_id: Callable[[], str]
+    hold: Callable[[str], AbstractContextManager[Lease | None]]
+    """Takes the lease on a model while it is worked on; None: another works on it."""
     links: Callable[[Watch, Window], Mapping[str, str]] = field(
         default=lambda _watch, _window: {}
     )

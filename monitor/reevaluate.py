@@ -29,7 +29,7 @@ from monitor.incident import Policy
 from monitor.labels import LabelJoin
 from monitor.logs import logger
 from monitor.parts import Baselines, Parts
-from monitor.store import Store
+from monitor.store import Lease, Store
 from monitor.store.records import Evaluation
 from monitor.window import Window, rfc3339
 
@@ -70,6 +70,7 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
     as_of: datetime,
     now: datetime,
     waiting: bool = False,
+    under: Lease | None = None,
 ) -> Reevaluation | None:
     """Evaluate a period on the labels known at `as_of`, and record one more revision.
 
@@ -112,15 +113,21 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
         verdicts=tuple(verdicts),
         body=_body(store, name, baseline, found, period),
     )
-    return _committed(store, evaluation, outcome, before)
+    return _committed(store, evaluation, outcome, before, under)
 
 
 def _committed(
-    store: Store, evaluation: Evaluation, outcome: Outcome, before: int
+    store: Store,
+    evaluation: Evaluation,
+    outcome: Outcome,
+    before: int,
+    under: Lease | None,
 ) -> Reevaluation | None:
     """Record an evaluation; None when another has recorded a revision meanwhile."""
     words = log.bind(model=evaluation.model, period=str(evaluation.period))
-    revision = store.record_evaluation(evaluation, outcome.consequences, after=before)
+    revision = store.record_evaluation(
+        evaluation, outcome.consequences, after=before, under=under
+    )
     if revision is None:
         words.info("evaluated_elsewhere")
         return None

@@ -18,6 +18,7 @@ from monitor.incident import NO_DATA, Cause, Incident, Key
 from monitor.logs import logger
 from monitor.parts import Parts
 from monitor.reevaluate import watch_of
+from monitor.store import Lease
 from monitor.window import Window
 
 log = logger(__name__)
@@ -26,23 +27,32 @@ log = logger(__name__)
 def close(parts: Parts, now: datetime) -> list[Incident]:
     """Close the open incidents about what is watched no longer, and return them.
 
-    Each monitor's commit together, with the notices to those who heard of them.
+    Each monitor's commit together, with the notices to those who heard of them. A
+    model that another replica works on is left to it.
     """
     closed: list[Incident] = []
     for name, model in parts.config.models.items():
-        found = parts.store.open_incidents(name)
-        known = set(_keys(name, model)) if found else set()
-        gone = [
-            i
-            for i in found
-            if replace(i.key, segment=None) not in known
-            or not _divides(model, i.key.segment)
-        ]
-        for monitor in sorted({incident.key.monitor for incident in gone}):
-            ended = [i for i in gone if i.key.monitor == monitor]
-            _end(parts, name, monitor, ended, now)
-            closed += ended
+        if not _gone(parts, name, model):
+            continue
+        with parts.hold(name) as lease:
+            gone = _gone(parts, name, model) if lease else []
+            for monitor in sorted({incident.key.monitor for incident in gone}):
+                ended = [i for i in gone if i.key.monitor == monitor]
+                _end(parts, name, monitor, ended, now, lease)
+                closed += ended
     return closed
+
+
+def _gone(parts: Parts, name: str, model: Model) -> list[Incident]:
+    """Return a model's open incidents about what is watched no longer."""
+    found = parts.store.open_incidents(name)
+    known = set(_keys(name, model)) if found else set()
+    return [
+        i
+        for i in found
+        if replace(i.key, segment=None) not in known
+        or not _divides(model, i.key.segment)
+    ]
 
 
 def _divides(model: Model, segment: str | None) -> bool:
@@ -82,8 +92,13 @@ def _keys(name: str, model: Model) -> Iterator[Key]:
             yield replace(key, family=family, check=one.name, column=one.column)
 
 
-def _end(
-    parts: Parts, name: str, monitor: str, gone: list[Incident], now: datetime
+def _end(  # noqa: PLR0913, PLR0917 - whose incidents, when, by which right
+    parts: Parts,
+    name: str,
+    monitor: str,
+    gone: list[Incident],
+    now: datetime,
+    lease: Lease | None,
 ) -> None:
     """Close some incidents of one monitor, and tell who heard of them."""
     settings = watched(parts.config.models[name]).get(monitor)
@@ -97,5 +112,5 @@ def _end(
         actions=settings.actions if settings else tuple(parts.actions),
     )
     outcome = end(situation, gone, Cause.NO_LONGER_WATCHED, now=now)
-    parts.store.decide(outcome.consequences)
+    parts.store.decide(outcome.consequences, under=lease)
     log.info("no_longer_watched", model=name, monitor=monitor, incidents=len(gone))

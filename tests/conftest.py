@@ -4,7 +4,10 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -93,3 +96,17 @@ def _keep_to_the_loopback(event: str, args: tuple[object, ...]) -> None:
 
 # An audit hook sees every library's sockets and needs no patching of ours or theirs.
 sys.addaudithook(_keep_to_the_loopback)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """Return a real PostgreSQL that ends with the session."""
+    from tests.postgres import Postgres  # noqa: PLC0415 - loaded where it is asked for
+
+    # Its user has to get in, wherever the session's own folder is.
+    with tempfile.TemporaryDirectory(prefix="driftd-postgres-") as folder:
+        server = Postgres(Path(folder))
+        try:
+            yield server
+        finally:
+            server.stop()

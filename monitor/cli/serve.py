@@ -48,7 +48,7 @@ def _serve(config: Path, host: str | None, port: int | None) -> int:
     from monitor.app import App
     from monitor.serve import serve as served
 
-    with App(settings) as app:
+    with App(settings) as app, app.store.only_daemon():
         finished = served(app, host=host, port=port, say=say)
     if not finished:
         # What hangs would be waited for; all it has done is committed or undone.

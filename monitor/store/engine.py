@@ -1,7 +1,8 @@
-"""Opening the database: how SQLite is set up, and which schema it has."""
+"""Opening the database: how it is set up, and which schema it has."""
 
 import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,29 +15,41 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from monitor.errors import StoreError
 
-HEAD = "0001"
+HEAD = "0002"
 """The schema that this code speaks; a test holds it to the newest migration."""
 
 BUSY_SECONDS = 30
 """How long a writer waits for another; a commit takes milliseconds."""
 
+PAUSE_SECONDS = 15
+"""How long a writer may stand still in a transaction before PostgreSQL ends it.
+
+Else a replica that is stopped in the middle of a commit would stop all others.
+"""
+
+CONNECT_SECONDS = 10
+
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_ONE_WRITER = int.from_bytes(b"driftd", "big")
+"""The advisory lock that a writer holds on PostgreSQL."""
 
 
 def open_engine(url: str) -> Engine:
     """Open a database, bring its schema up to date, and return the way to it.
 
-    Raises StoreError when the URL is no database's, when the file cannot be opened,
-    or when a newer driftd has written it.
+    Raises StoreError when the URL is no database's, when it cannot be opened, or when
+    a newer driftd has written it.
     """
     place = _place(url)
-    engine = sqlalchemy.create_engine(
-        place,
-        json_serializer=_to_json,
-        connect_args={"timeout": BUSY_SECONDS} if _is_sqlite(place) else {},
-    )
-    if _is_sqlite(place):
-        _set_up_sqlite(engine)
+    try:
+        engine = _sqlite(place) if is_sqlite(place) else _postgres(place)
+    except ImportError as error:
+        message = (
+            f"{named(place)}: its driver is not installed ({error.name}). "
+            f"Fix: pip install 'driftd[postgres]'"
+        )
+        raise StoreError(message) from error
     try:
         with _alone(place):
             _bring_up_to_date(engine)
@@ -50,9 +63,23 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+def reading(engine: Engine) -> Engine:
+    """Return a way to the database on which each transaction sees one moment."""
+    if is_sqlite(engine.url):
+        return engine
+    return engine.execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=True
+    )
+
+
+def writing(engine: Engine) -> Engine:
+    """Return a way to the database on which there is one writer at a time."""
+    return engine.execution_options(writes=True)
+
+
 def named(place: URL) -> str:
     """Name a database for people: the file, or the URL without its password."""
-    if _is_sqlite(place) and place.database:
+    if is_sqlite(place) and place.database:
         return place.database
     return place.render_as_string(hide_password=True)
 
@@ -62,19 +89,29 @@ def plain(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
 
 
+def is_sqlite(place: URL) -> bool:
+    """Tell a file of this machine from a server."""
+    return place.get_backend_name() == "sqlite"
+
+
+_HOW = "Fix: write it as sqlite:///driftd.db or postgresql://user:password@host/driftd"
+
+
 def _place(url: str) -> URL:
     """Read the URL, and make the folder that a file is to lie in."""
+    scheme = url.split(":", maxsplit=1)[0]
     try:
         place = make_url(url)
-        place.get_dialect()
+        if place.drivername in ("postgres", "postgresql"):
+            place = place.set(drivername="postgresql+psycopg")
+        backend = place.get_backend_name()
     except (ArgumentError, SQLAlchemyError, ValueError) as error:
-        scheme = url.split(":", maxsplit=1)[0]
-        message = (
-            f"store: {scheme!r} is no database URL. Fix: write it as "
-            f"sqlite:///driftd.db"
-        )
+        message = f"store: {scheme!r} is no database URL. {_HOW}"
         raise StoreError(message) from error
-    if not _is_sqlite(place):
+    if backend not in ("sqlite", "postgresql"):
+        message = f"store: {scheme!r} is no database that can hold the store. {_HOW}"
+        raise StoreError(message)
+    if not is_sqlite(place):
         return place
     if not place.database or place.database == ":memory:":
         message = (
@@ -90,23 +127,21 @@ def _place(url: str) -> URL:
     return place
 
 
-def _is_sqlite(place: URL) -> bool:
-    """Tell whether the database is SQLite, the only one that needs setting up."""
-    return place.get_backend_name() == "sqlite"
-
-
 def _to_json(value: object) -> str:
     """Write JSON that every reader takes: no NaN, keys in the order they came."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
-def _set_up_sqlite(engine: Engine) -> None:
+def _sqlite(place: URL) -> Engine:
     """Make SQLite durable (a commit survives a power cut) and strict about keys.
 
     Python's driver opens transactions late and by its own lights; here they are
     opened by us, and a writer takes the lock at once: two that both read first and
     write then would deadlock.
     """
+    engine = sqlalchemy.create_engine(
+        place, json_serializer=_to_json, connect_args={"timeout": BUSY_SECONDS}
+    )
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -123,11 +158,46 @@ def _set_up_sqlite(engine: Engine) -> None:
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
+    return engine
+
+
+def _postgres(place: URL) -> Engine:
+    """Let writers take turns on PostgreSQL as they do on SQLite.
+
+    What is written depends on what was read in the same transaction, and a delivery's
+    place in its group on the order of commits: one writer at a time makes both true
+    by construction, and a commit takes milliseconds. The lock ends with its
+    transaction, so that a pooler may stand between.
+    """
+    engine = sqlalchemy.create_engine(
+        place,
+        json_serializer=_to_json,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "keepalives_idle": PAUSE_SECONDS,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": BUSY_SECONDS * 1000,
+        },
+    )
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes", False):
+            connection.exec_driver_sql(
+                f"SELECT set_config('lock_timeout', '{BUSY_SECONDS}s', true), "
+                "set_config('idle_in_transaction_session_timeout', "
+                f"'{PAUSE_SECONDS}s', true), pg_advisory_xact_lock({_ONE_WRITER})"
+            )
+
+    return engine
+
 
 @contextmanager
 def _alone(place: URL) -> Iterator[None]:
     """Hold the file's lock while it is opened: SQLite cannot switch to WAL for two."""
-    if not _is_sqlite(place):
+    if not is_sqlite(place):
         yield
         return
     with Path(f"{place.database}.lock").open("w") as lock:
@@ -135,9 +205,35 @@ def _alone(place: URL) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def only_daemon(place: URL) -> Iterator[None]:
+    """Be the only daemon on a file for a while.
+
+    The lock is the kernel's, and ends with the process however that ends. Raises
+    StoreError where another holds it.
+    """
+    path = Path(f"{place.database}.daemon")
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            message = (
+                f"{place.database}: another driftd serves this store (process "
+                f"{lock.read().strip() or 'unknown'}). Fix: stop it, give this one a "
+                f"store of its own, or let several replicas share one PostgreSQL "
+                f"(store: postgresql://user:password@host/driftd)"
+            )
+            raise StoreError(message) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
 def _bring_up_to_date(engine: Engine) -> None:
     """Run the migrations that the database has not seen, all in one transaction."""
-    with engine.execution_options(writes=True).begin() as connection:
+    with writing(engine).begin() as connection:
         found = schema_version(connection)
         if found != HEAD:
             # Loaded only when needed: it takes a third of a second.

@@ -159,3 +159,11 @@ class AuditEntry:
     event: str
     subject: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on something, for a while; a later holder's token is higher."""
+
+    name: str
+    token: int

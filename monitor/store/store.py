@@ -1,25 +1,24 @@
 """The store: everything the daemon must not forget, in one database."""
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from monitor.action import Delivery, Kind, Receipt
-from monitor.errors import StoreError
 from monitor.incident import Incident, Transition
 from monitor.notice import Told
 from monitor.retraining import Retraining, State
 from monitor.store import incidents, outbox, retrainings, runs, versions
 from monitor.store.approvals import Approvals
-from monitor.store.engine import HEAD, named, open_engine, plain, schema_version
+from monitor.store.database import Database
 from monitor.store.journal import Journal
+from monitor.store.leases import Leases
 from monitor.store.records import (
     Consequences,
     Evaluation,
+    Lease,
     Outcome,
     Posted,
     Run,
@@ -35,18 +34,25 @@ class Store:
     """The one place that speaks SQL; every method is one transaction.
 
     It may be used from several threads at once. Methods that write say in their
-    docstring what a second writer sees. All raise StoreError and nothing else.
+    docstring what a second writer sees; those that are made `under` a lease write
+    nothing once another has taken it (FencedError). All raise StoreError and nothing
+    else.
     """
 
     def __init__(self, url: str) -> None:
-        """Open the database; `open` reads better."""
-        self._engine = open_engine(url)
-        self._writer = self._engine.execution_options(writes=True)
-        self.name = named(self._engine.url)
+        """Open the database, made and migrated as need be; `open` reads better."""
+        self._database = Database(url)
+        self._transaction = self._database.transaction
+        self.name = self._database.name
+        self.close = self._database.close
+        self.ping = self._database.ping
+        self.only_daemon = self._database.only_daemon
         self.approvals = Approvals(self._transaction)
         """What people decide of retrainings."""
         self.journal = Journal(self._transaction)
         """Who did what, and when."""
+        self.leases = Leases(self._transaction)
+        """Who works on what, of all who share the database."""
         self.tallies = Tallies(self._transaction)
         """How many there are of everything."""
 
@@ -58,33 +64,11 @@ class Store:
         """
         return cls(url)
 
-    def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
-
-    def ping(self) -> None:
-        """Raise StoreError unless the database answers with this code's schema."""
-        with self._transaction(writes=False) as connection:
-            found = schema_version(connection)
-        if found != HEAD:
-            message = f"{self.name}: its schema is {found}, this driftd speaks {HEAD}"
-            raise StoreError(message)
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    @contextmanager
-    def _transaction(self, *, writes: bool) -> Iterator[Connection]:
-        """Hold a transaction; whatever the database says becomes a StoreError."""
-        try:
-            with (self._writer if writes else self._engine).begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            message = f"{self.name}: {plain(error)}"
-            raise StoreError(message) from error
 
     def _write(self, connection: Connection, made: Consequences) -> None:
         """Write what a decision leads to, inside its transaction."""
@@ -94,13 +78,13 @@ class Store:
 
     # ── runs ─────────────────────────────────────────────────────────────────────
 
-    def record_run(self, record: RunRecord) -> bool:
+    def record_run(self, record: RunRecord, *, under: Lease | None = None) -> bool:
         """Commit a run with all its consequences in one transaction.
 
         False when the window has its run: then nothing at all was written.
         """
         try:
-            with self._transaction(writes=True) as connection:
+            with self._transaction(writes=True, under=under) as connection:
                 runs.add(connection, record)
                 self._write(connection, record.consequences)
         except runs.AlreadyRunError:
@@ -366,12 +350,14 @@ class Store:
         version: str,
         now: datetime,
         consequences: Consequences = Consequences(),  # noqa: B008 - a frozen value
+        *,
+        under: Lease | None = None,
     ) -> bool:
         """Record a model's new version with its consequences in one transaction.
 
         False when it has that version already: then nothing at all was written.
         """
-        with self._transaction(writes=True) as connection:
+        with self._transaction(writes=True, under=under) as connection:
             if not versions.see(connection, model, version, now):
                 return False
             self._write(connection, consequences)
@@ -408,12 +394,13 @@ class Store:
         consequences: Consequences = Consequences(),  # noqa: B008 - a frozen value
         *,
         after: int | None = None,
+        under: Lease | None = None,
     ) -> int | None:
         """Commit one more revision of a period with its consequences; return it.
 
         None, and nothing written, when the newest is not the one to come `after`.
         """
-        with self._transaction(writes=True) as connection:
+        with self._transaction(writes=True, under=under) as connection:
             newest = versions.newest_revision(connection, evaluation)
             if after is not None and newest != after:
                 return None
@@ -428,7 +415,7 @@ class Store:
         with self._transaction(writes=False) as connection:
             return versions.evaluations(connection, model, period)
 
-    def decide(self, consequences: Consequences) -> None:
+    def decide(self, consequences: Consequences, *, under: Lease | None = None) -> None:
         """Commit consequences that belong to no run, such as a removed column's."""
-        with self._transaction(writes=True) as connection:
+        with self._transaction(writes=True, under=under) as connection:
             self._write(connection, consequences)

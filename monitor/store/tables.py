@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     DateTime,
     Dialect,
@@ -54,6 +55,27 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
+class PlainText(TypeDecorator[str]):
+    """A text as every database can keep it: PostgreSQL has no character of number 0.
+
+    It is told as U+2400, a picture of it, which is what people are shown of it anyway.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: str | None,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
+    ) -> str | None:
+        """Put a picture in the place of what cannot be kept."""
+        return value.replace("\0", "\u2400") if value and "\0" in value else value
+
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""A count of rows, of which there may be more than 2^31."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -68,12 +90,14 @@ def _text(
     name: str, *, primary_key: bool = False, unique: bool | None = None
 ) -> Column[str]:
     """Return a column of text that is always there."""
-    return Column(name, Text, nullable=False, primary_key=primary_key, unique=unique)
+    return Column(
+        name, PlainText, nullable=False, primary_key=primary_key, unique=unique
+    )
 
 
 def _text_or_null(name: str) -> Column[str | None]:
     """Return a column of text that may be missing."""
-    return Column(name, Text)
+    return Column(name, PlainText)
 
 
 def _time(name: str) -> Column[datetime]:
@@ -89,6 +113,11 @@ def _json(name: str) -> Column[Any]:
 def _count(name: str) -> Column[int]:
     """Return a column of whole numbers that is always there."""
     return Column(name, Integer, nullable=False)
+
+
+def _rows(name: str) -> Column[int]:
+    """Return a column of counts of rows that is always there."""
+    return Column(name, Number, nullable=False)
 
 
 def _sequence() -> Column[int]:
@@ -115,7 +144,7 @@ reference = Table(
     _text("version"),
     _text("name"),
     _time("created"),
-    _count("rows"),
+    _rows("rows"),
     Column("content", LargeBinary, nullable=False),
     UniqueConstraint("model", "version", "name"),
     Index(None, "id"),
@@ -133,8 +162,8 @@ run = Table(
     _text_or_null("reference_id"),
     _text("status"),
     _time("evaluated"),
-    _count("rows"),
-    _count("sampled"),
+    _rows("rows"),
+    _rows("sampled"),
     Column("seconds", Float, nullable=False),
     _text_or_null("cause"),
     _text_or_null("profile_hash"),
@@ -174,8 +203,8 @@ verdict = Table(
     Column("low", Float),
     Column("high", Float),
     Column("p_value", Float),
-    Column("n_reference", Integer),
-    Column("n_current", Integer),
+    Column("n_reference", Number),
+    Column("n_current", Number),
     Column("hidden", Float),
     Column("at_reference", Float),
     Column("at_current", Float),
@@ -280,8 +309,8 @@ evaluation = Table(
     _time("period_end"),
     _time("as_of"),
     _count("revision"),
-    _count("rows"),
-    _count("labelled"),
+    _rows("rows"),
+    _rows("labelled"),
     _text("status"),
     _json("verdicts"),
     _json("body"),
@@ -297,4 +326,13 @@ audit = Table(
     _text("event"),
     _text("subject"),
     _text("detail"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    _text("name", primary_key=True),
+    _count("token"),
+    _text("holder"),
+    Column("until", Float, nullable=False),
 )

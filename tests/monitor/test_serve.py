@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor.window import floor
 from tests.monitor.production import DAY, config, serve_days
@@ -161,8 +162,11 @@ _SENT = "SELECT reason, outcome FROM outbox"
 def test_a_port_that_is_taken_is_a_line_with_a_fix_and_exits_2(folder: Path) -> None:
     _, url = started(folder)
     taken = url.rpartition(":")[2]
+    config = yaml.safe_load((folder / "driftd.yaml").read_text())
+    other = {**config, "store": "sqlite:///other.db"}
+    (folder / "other.yaml").write_text(yaml.safe_dump(other))
     second = subprocess.run(
-        driftd("serve", folder / "driftd.yaml", "--port", taken),
+        driftd("serve", folder / "other.yaml", "--port", taken),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -172,6 +176,27 @@ def test_a_port_that_is_taken_is_a_line_with_a_fix_and_exits_2(folder: Path) -> 
     (line,) = second.stderr.splitlines()
     assert f"cannot listen on 127.0.0.1:{taken}" in line
     assert "Fix: " in line
+
+
+def test_a_second_daemon_on_one_file_is_refused_until_the_first_is_gone(
+    folder: Path,
+) -> None:
+    first, _ = started(folder)
+    second = subprocess.run(
+        driftd("serve", folder / "driftd.yaml"),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 3
+    (line,) = second.stderr.splitlines()
+    assert f"another driftd serves this store (process {first.pid})" in line
+    assert "Fix: stop it" in line
+
+    killed(first)
+    third, _ = started(folder)
+    assert ended(third) == 0
 
 
 def test_ctrl_c_stops_it_as_well(folder: Path) -> None:

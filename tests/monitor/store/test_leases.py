@@ -145,7 +145,7 @@ def test_a_writer_that_stands_still_is_ended_and_the_others_go_on(
                 other.post([delivery()])  # waits for us, and is let through
                 connection.execute(sqlalchemy.text("DELETE FROM lease"))
 
-        with pytest.raises(StoreError, match="idle-in-transaction|closed"):
+        with pytest.raises(StoreError, match=r"idle-in-transaction|closed"):
             stand_still()
 
         assert len(store.deliveries()) == 1

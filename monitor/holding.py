@@ -5,13 +5,12 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
-import structlog
-
 from monitor.errors import StoreError
+from monitor.logs import logger
 from monitor.store import Lease
 from monitor.store.leases import Leases
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 PERIOD = timedelta(seconds=30)
 """How long a lease outlives whoever has stopped renewing it."""

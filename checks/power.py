@@ -20,7 +20,9 @@ from scipy import special
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.displacement import drawn, gathered, marred, moved, points, spread
 from checks.errors import Unmeasurable
+from checks.interval import Z
 from checks.profile import Profile
+from checks.quality.volume import Usual
 from checks.reference import Reference
 from checks.statistic import Statistic
 from checks.suite import Entry
@@ -56,6 +58,7 @@ class Unit(StrEnum):
     DEVIATIONS = "standard deviations"
     DISTANCE = "distance"
     SHARE = "share"
+    FACTOR = "times the usual rows"
 
 
 UNITS = {
@@ -66,6 +69,7 @@ UNITS = {
     "missing": Unit.SHARE,
     "out_of_range": Unit.SHARE,
     "unseen_category": Unit.SHARE,
+    "volume": Unit.FACTOR,
 }
 """The checks whose power is known, and what their shift is counted in."""
 
@@ -97,6 +101,8 @@ def reach(entry: Entry, reference: Reference, rows: int, level: float) -> Reach 
     None for a check whose power is not known, or a column that the reference lacks.
     Raises Unmeasurable when the check cannot be made on this column at all.
     """
+    if UNITS.get(entry.check.name) is Unit.FACTOR:
+        return _volume(entry, reference, rows, level)
     sight = _sight(entry, reference, rows, level)
     if sight is None:
         return None
@@ -120,6 +126,20 @@ def reach(entry: Entry, reference: Reference, rows: int, level: float) -> Reach 
         shift=shift,
         cause=cause,
         needed=needed,
+    )
+
+
+def _volume(entry: Entry, reference: Reference, rows: int, level: float) -> Reach:
+    """Return by which factor the rows must change, up or down, to be noticed."""
+    usual = Usual.of(reference)
+    turns = max(entry.threshold.fail + Z * usual.spread, usual.farthest(level))
+    return Reach(
+        check=entry.check.name,
+        column="",
+        unit=Unit.FACTOR,
+        rows=rows,
+        effective=rows,
+        shift=2.0 ** (turns + LUCK * usual.spread),
     )
 
 

@@ -137,7 +137,8 @@ def calibrate(
     silent: list[tuple[str, str, str]] = []
     for entry in entries:
         raw_or_counted = entry.check.subject in (Subject.COLUMN, Subject.VALUES)
-        if entry.check.peer is not None or not raw_or_counted:
+        known = raw_or_counted or entry.check.name in UNITS
+        if entry.check.peer is not None or not known:
             continue
         seen = _reach(entry, reference, rows, level)
         if isinstance(seen, Reach):
@@ -192,7 +193,7 @@ def table(found: Calibration) -> RenderableType:
     grid.add_column("")
     for one in found.reaches:
         grid.add_row(
-            visible(one.column),
+            visible(one.column or "(table)"),
             one.check,
             f"{one.effective:,.0f}",
             Text("never fires", style="yellow") if one.shift is None else _shift(one),
@@ -235,7 +236,8 @@ def _foot(found: Calibration) -> Iterator[str]:
     )
     causes: dict[str, list[str]] = {}
     for check, column, cause in found.silent:
-        causes.setdefault(cause, []).append(f"{check} of {visible(column)}")
+        of = f" of {visible(column)}" if column else ""
+        causes.setdefault(cause, []).append(f"{check}{of}")
     for cause, names in causes.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield f"Not computed: {names[0]}{more}: {visible(cause)}"
@@ -245,6 +247,8 @@ def _shift(found: Reach) -> str:
     size = found.shift or 0.0
     if found.unit is Unit.SHARE:
         return f"+{percent(size)} of rows"
+    if found.unit is Unit.FACTOR:
+        return f"{number(size)} or {number(1 / size)} {found.unit.value}"
     return f"{number(size)} {found.unit.value}"
 
 

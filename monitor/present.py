@@ -72,6 +72,10 @@ def measured(verdict: Verdict) -> str:
     found = verdict.statistic
     if found is None:
         return ""
+    fewer = wording.is_fewer(verdict)
+    if fewer is not None:
+        ends = wording.factors(found, fewer=fewer).removesuffix(" times")
+        return f"{wording.factor(found.value, fewer=fewer)} [{ends}]"
     value = wording.number(found.value)
     exact = verdict.p_adjusted is None and found.p_value is None
     if exact and not is_series(verdict.check):
@@ -81,7 +85,12 @@ def measured(verdict: Verdict) -> str:
 
 def limit(verdict: Verdict) -> str:
     """Write the threshold that a value is held against."""
-    return "" if verdict.threshold is None else wording.number(verdict.threshold)
+    fewer = wording.is_fewer(verdict)
+    if verdict.threshold is None:
+        return ""
+    if fewer is not None:
+        return wording.factor(verdict.threshold, fewer=fewer)
+    return wording.number(verdict.threshold)
 
 
 def evidence(verdict: Verdict) -> str:

@@ -30,6 +30,9 @@ SHARES = {
 }
 """Checks that measure a share of the rows, and what it is a share of."""
 
+FACTORS = {"cardinality": "different values", "volume": "rows"}
+"""Checks whose value counts doublings of a number of things, and what these are."""
+
 
 def number(value: float) -> str:
     """Write a number to three significant digits, without powers of ten in sight.
@@ -43,6 +46,38 @@ def number(value: float) -> str:
     if "e" in rounded:
         rounded = f"{value:.12f}".rstrip("0").rstrip(".")
     return "0" if rounded in ("-0", "0") else rounded
+
+
+def factor(value: float, *, fewer: bool) -> str:
+    """Write doublings, or halvings where there are fewer, as people say it.
+
+    >>> factor(0.926, fewer=False), factor(2.0, fewer=True)
+    ('1.9 times', '0.25 times')
+    """
+    return f"{number(2.0 ** (-value if fewer else value))} times"
+
+
+def is_fewer(verdict: Verdict) -> bool | None:
+    """Tell whether there are fewer things than usual; None where none are counted."""
+    found = verdict.statistic
+    if verdict.check not in FACTORS or found is None:
+        return None
+    if found.at_reference is None or found.at_current is None:
+        return None
+    return found.at_current < found.at_reference
+
+
+def factors(statistic: Statistic, *, fewer: bool) -> str:
+    """Write the interval of a factor.
+
+    >>> from monitor.wording import Statistic
+    >>> sides = {"p_value": 0.01, "n_reference": 9, "n_current": 9}
+    >>> factors(Statistic(value=2.0, low=1.0, high=3.0, **sides), fewer=True)
+    '0.125 to 0.500 times'
+    """
+    ends = (-statistic.high, -statistic.low)
+    low, high = ends if fewer else (statistic.low, statistic.high)
+    return f"{interval(2.0**low, 2.0**high)} times"
 
 
 def interval(low: float, high: float) -> str:
@@ -156,6 +191,13 @@ def _change(verdict: Verdict, statistic: Statistic) -> str:
         return _searched(statistic)
     if verdict.family in (Family.DRIFT, Family.SKEW):
         return _distribution(verdict, statistic)
+    return _plain(verdict, statistic)
+
+
+def _plain(verdict: Verdict, statistic: Statistic) -> str:
+    """Say from where to where a plain measure went."""
+    if (fewer := is_fewer(verdict)) is not None:
+        return _counted(verdict, statistic, fewer=fewer)
     estimated = "estimated " if verdict.family is Family.ESTIMATE else ""
     if statistic.at_reference is None or statistic.at_current is None:
         plain = f"{estimated}{name(verdict.check)} {number(statistic.value)}"
@@ -171,6 +213,17 @@ def _searched(statistic: Statistic) -> str:
         return f"{statistic.detail}, jensen shannon {number(statistic.value)}"
     before, after = number(statistic.at_reference), number(statistic.at_current)
     return f"{statistic.detail}, from {before} to {after}"
+
+
+def _counted(verdict: Verdict, statistic: Statistic, *, fewer: bool) -> str:
+    """Say how many things there are, and how many times the usual number that is."""
+    now, usual = (
+        number(n or 0.0) for n in (statistic.at_current, statistic.at_reference)
+    )
+    if not statistic.at_current:
+        return f"no {FACTORS[verdict.check]}, usually {usual}"
+    times = factor(statistic.value, fewer=fewer)
+    return f"{now} {FACTORS[verdict.check]}, {times} the usual {usual}"
 
 
 def _share(of_what: str, statistic: Statistic) -> str:
@@ -246,6 +299,10 @@ def certainty(verdict: Verdict) -> str:
     statistic = verdict.statistic
     if statistic is None or (statistic.p_value is None and _exact(statistic)):
         return ""
+    fewer = is_fewer(verdict)
+    if fewer is not None:
+        ends = factors(statistic, fewer=fewer)
+        return f" (95 % interval {ends}{_probability(verdict)})"
     unit = _unit(verdict)
     ends = interval(unit.scale * statistic.low, unit.scale * statistic.high)
     said = f"95 % interval {ends}{unit.change}"
@@ -282,7 +339,14 @@ def sentence(incident: Incident) -> str:
     if verdict.check != NO_DATA:
         said += f", {verdict.check}"
     if verdict.threshold:
-        unit = _unit(verdict)
-        limit = number(unit.scale * verdict.threshold)
-        said += f", threshold {limit}{unit.threshold}"
+        said += f", threshold {_limit(verdict, verdict.threshold)}"
     return f"{said}, since {day(incident.opened)}"
+
+
+def _limit(verdict: Verdict, threshold: float) -> str:
+    """Write a threshold in the unit of what it limits."""
+    fewer = is_fewer(verdict)
+    if fewer is not None:
+        return factor(threshold, fewer=fewer)
+    unit = _unit(verdict)
+    return f"{number(unit.scale * threshold)}{unit.threshold}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,36 @@ def test_the_budget_becomes_a_level_and_false_alarms_a_quarter(
     assert 0.0 < seen(found, "missing", SIZE)["smallest_shift"] < 0.3
 
 
+def test_the_number_of_rows_is_told_in_factors_of_the_usual_one(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    path = config(tmp_path)
+    found = seen(calibrated(capsys, path), "volume", "")
+
+    assert found["unit"] == "times the usual rows"
+    assert 2.0 < found["smallest_shift"] < 3.0
+    # A window with so many rows more, or fewer, is noticed, and one with less is not.
+    days = (f"{LIVE:%Y-%m-%d}", f"{LIVE + timedelta(days=1):%Y-%m-%d}")
+    for factor, fails in ((found["smallest_shift"], True), (1.9, False)):
+        for n in (round(300 * factor), round(300 / factor)):
+            written(tmp_path / "day.parquet", rows(n, 3, start=LIVE))
+            asked = ("--start", days[0], "--end", days[1], "--data", "day.parquet")
+            command("check", path, *asked, "--format", "json")
+            (told,) = (
+                v
+                for v in json.loads(capsys.readouterr().out)["verdicts"]
+                if v["check"] == "volume"
+            )
+            assert (told["status"] == "FAIL") is fails, n
+
+    assert command("calibrate", path) == 0
+    shown = capsys.readouterr().out
+    assert "(table)" in shown
+    assert "or 0.4" in shown
+    assert "times the usual rows" in shown
+
+
 def test_more_rows_let_a_smaller_shift_be_caught(
     tmp_path: Path, capsys: Captured
 ) -> None:
@@ -93,7 +124,8 @@ def test_columns_that_can_never_fire_come_with_the_window_that_would_do(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     path = config(tmp_path)
-    mute = calibrated(capsys, path, "--rows", "50")["checks"]
+    every = calibrated(capsys, path, "--rows", "50")["checks"]
+    mute = [c for c in every if c["check"] != "volume"]
 
     assert {c["can_fire"] for c in mute} == {False}
     assert {c["smallest_shift"] for c in mute} == {None}

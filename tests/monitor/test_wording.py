@@ -173,6 +173,45 @@ SENTENCES = [
         ),
     ),
     (
+        verdict(
+            check="volume",
+            family=Family.QUALITY,
+            column=None,
+            found=statistic(0.926, 0.8, 1.05, at_reference=850.0, at_current=1615.0),
+            threshold=0.585,
+        ),
+        (
+            "whole table: 1,615 rows, 1.9 times the usual 850 (95 % interval 1.74 to "
+            "2.07 times), volume, threshold 1.5 times, since 2013-05-03"
+        ),
+    ),
+    (
+        verdict(
+            check="volume",
+            family=Family.QUALITY,
+            column=None,
+            found=statistic(10.0, 9.0, 11.0, at_reference=850.0, at_current=0.0),
+            threshold=1.0,
+        ),
+        (
+            "whole table: no rows, usually 850 (95 % interval 0.00049 to 0.00195 "
+            "times), volume, threshold 0.5 times, since 2013-05-03"
+        ),
+    ),
+    (
+        verdict(
+            check="cardinality",
+            family=Family.QUALITY,
+            column="city",
+            found=statistic(2.0, 1.0, 3.0, at_reference=100.0, at_current=25.0),
+            threshold=1.0,
+        ),
+        (
+            "city: 25 different values, 0.25 times the usual 100 (95 % interval 0.125 "
+            "to 0.500 times), cardinality, threshold 0.5 times, since 2013-05-03"
+        ),
+    ),
+    (
         verdict(check="odd_one", family=Family.QUALITY, found=exact(3.0, "")),
         "temp: odd one 3, odd_one, threshold 0.2, since 2013-05-03",
     ),

@@ -155,15 +155,21 @@ def mute(
         column = current.columns.get(entry.column or "")
         if column is None or column.rows == 0:
             continue
-        try:
-            sight = _sight(entry, reference, column.rows, level)
-            if sight is None or sight.plenty:
-                continue
-            if not sight.can():
-                found.append(entry)
-        except Unmeasurable:
-            continue
+        if able(entry, reference, column.rows, level) is False:
+            found.append(entry)
     return found
+
+
+def able(entry: Entry, reference: Reference, rows: int, level: float) -> bool | None:
+    """Tell whether a check could fire on so many rows of its column, whatever they are.
+
+    None for a check whose power is not known, or that cannot be made.
+    """
+    try:
+        sight = _sight(entry, reference, rows, level)
+        return None if sight is None else sight.plenty or sight.can()
+    except Unmeasurable:
+        return None
 
 
 def waiting(power: float, for_: int, of: int | None) -> float:

@@ -44,6 +44,8 @@ from checks.wish import STANDARD, Wish, Wishes
 FEWEST_COLUMNS = 2
 """Columns below which nothing goes together."""
 NO_ROWS = "the window has no rows"
+FEW_IN_SEGMENT = "too few rows of the segment in the "
+"""How the cause begins where a segment is too small on a side."""
 WARN_SHARE = 0.5
 """Where a warning level is not given it lies at this share of the failing one."""
 
@@ -321,7 +323,7 @@ def _inside(
     ):
         if rows < max(1, entry.min_rows):
             cause = (
-                f"too few rows of the segment in the {side}: {rows}, and at least "
+                f"{FEW_IN_SEGMENT}{side}: {rows}, and at least "
                 f"{max(1, entry.min_rows)} are needed"
             )
             raise Unmeasurable(cause)

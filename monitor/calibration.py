@@ -3,7 +3,7 @@
 Nothing is read but the reference, and that only where its baseline is not at hand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,6 +25,8 @@ from monitor import wording
 from monitor.errors import ConfigError
 from monitor.evaluate import Watch
 from monitor.mrkdwn import visible
+from monitor.notes import named
+from monitor.portion import Portion, too_small
 from monitor.wording import number, percent
 
 QUARTER = timedelta(days=365.25 / 4)
@@ -36,16 +38,26 @@ class Calibration:
 
     `alpha` is the chance of a false alarm that one window may take, `level` what the
     correction leaves the strictest of its `family` checks. `silent` names the checks
-    whose power is not known or that cannot be made on a column, each with the cause.
+    whose power is not known or that cannot be made on a column, each with the cause,
+    `small` the segments in which nothing can fire. `theirs` counts the checks that
+    follow another system's rule, which the budget has no part in. Where these are
+    alone, `rows` is None: nothing follows from the number of rows.
     """
 
     watch: Watch
     version: str
-    rows: int
+    rows: int | None
     family: int
     level: float
     reaches: tuple[Reach, ...]
     silent: tuple[tuple[str, str, str], ...]
+    small: tuple[Portion, ...] = ()
+    theirs: int = 0
+
+    @property
+    def ruled(self) -> bool:
+        """Whether another system's rule decides alone."""
+        return self.rows is None
 
     @property
     def windows(self) -> float:
@@ -90,17 +102,28 @@ class Calibration:
             "model_version": self.version,
             "rows": self.rows,
             "windows_per_quarter": self.windows,
-            "window_level": self.watch.window_alpha,
-            "false_alarms_per_quarter": self.false_alarms,
+            "window_level": None if self.ruled else self.watch.window_alpha,
+            "false_alarms_per_quarter": None if self.ruled else self.false_alarms,
             "policy": {"for": settings.for_, "of": settings.of, "said": self.policy},
             "checks_in_family": self.family,
-            "check_level": self.level,
+            "checks_by_a_peers_rule": self.theirs,
+            "preset": self.watch.settings.preset,
+            "check_level": None if self.ruled else self.level,
             "power": POWER,
-            "delay_windows": self.delay,
+            "delay_windows": None if self.ruled else self.delay,
             "checks": [_reach_dict(found, self.delay) for found in self.reaches],
             "not_computed": [
                 {"check": check, "column": column, "cause": cause}
                 for check, column, cause in self.silent
+            ],
+            "segments_too_small": [
+                {
+                    "segment": one.segment,
+                    "rows": one.rows,
+                    "cause": one.cause,
+                    "rows_needed": one.needed,
+                }
+                for one in self.small
             ],
         }
 
@@ -128,17 +151,19 @@ def calibrate(
     `rows` are those of a window; None takes the median of the reference's own
     stretches of a window's length.
     """
-    entries = watch.entries
-    family = family_of(watch.planned(reference), reference)
+    entries, planned = watch.entries, watch.planned(reference)
+    family = family_of(planned, reference)
+    theirs = sum(entry.check.peer is not None for entry in entries)
     correction = Correction(watch.settings.correction)
     level = level_of(watch.alpha, family, correction)
-    rows = rows or usual_rows(reference)
+    own = theirs < len(entries) or bool(watch.series)
+    rows = (rows or usual_rows(reference)) if own else None
     found: list[Reach] = []
     silent: list[tuple[str, str, str]] = []
     for entry in entries:
         raw_or_counted = entry.check.subject in (Subject.COLUMN, Subject.VALUES)
         known = raw_or_counted or entry.check.name in UNITS
-        if entry.check.peer is not None or not known:
+        if entry.check.peer is not None or not known or rows is None:
             continue
         seen = _reach(entry, reference, rows, level)
         if isinstance(seen, Reach):
@@ -153,7 +178,22 @@ def calibrate(
         level=level,
         reaches=tuple(sorted(found, key=lambda r: (r.shift is not None, r.column))),
         silent=tuple(silent),
+        small=tuple(_small(watch, planned, reference, rows or 0, level)) if own else (),
+        theirs=theirs,
     )
+
+
+def _small(
+    watch: Watch,
+    planned: Iterable[Entry],
+    reference: Reference,
+    rows: int,
+    level: float,
+) -> Iterator[Portion]:
+    """Walk over the segments in which nothing can fire."""
+    asked = watch.section.segments
+    if asked is not None:
+        yield from too_small(planned, reference, rows, level, asked.min_rows)
 
 
 def _reach(entry: Entry, reference: Reference, rows: int, level: float) -> Reach | str:
@@ -183,6 +223,8 @@ def usual_rows(reference: Reference) -> int:
 
 def table(found: Calibration) -> RenderableType:
     """Draw a calibration for a terminal; what can never fire comes first."""
+    if found.ruled:
+        return Group(*map(Text, _ruled(found)))
     parts: list[RenderableType] = [Text(line) for line in _head(found)]
     grid = Table(box=None, pad_edge=False, header_style="dim", expand=False)
     grid.add_column("column", no_wrap=True, overflow="ellipsis", max_width=28)
@@ -201,16 +243,14 @@ def table(found: Calibration) -> RenderableType:
             _why(one),
         )
     parts.append(Padding(grid, (1, 0, 1, 0), expand=False))
+    parts += [Text(line, style="yellow") for line in _narrow(found)]
     parts += [Text(line, style="dim") for line in _foot(found)]
     return Group(*parts)
 
 
 def _head(found: Calibration) -> Iterator[str]:
     watch = found.watch
-    yield (
-        f"{watch.model} version {found.version}, monitor {watch.monitor}: "
-        f"windows of {wording.count(found.rows, 'row')}"
-    )
+    yield _title(found)
     yield (
         f"One window may be wrong with a chance of {number(watch.window_alpha)}; of "
         f"{found.windows:,.0f} windows a quarter at most {found.false_alarms:.2g} fail "
@@ -225,7 +265,58 @@ def _head(found: Calibration) -> Iterator[str]:
     )
 
 
+def _title(found: Calibration) -> str:
+    watch = found.watch
+    said = f"{watch.model} version {found.version}, monitor {watch.monitor}"
+    if found.rows is None:
+        return said
+    return f"{said}: windows of {wording.count(found.rows, 'row')}"
+
+
+def _ruled(found: Calibration) -> Iterator[str]:
+    """Say that another system's rule decides alone, and what follows from that."""
+    preset = found.watch.settings.preset
+    yield _title(found)
+    yield f"{_theirs(found)}, and the monitor makes no others."
+    yield (
+        "Computed: nothing. That rule has no level that the budget could set: how "
+        "often it is wrong follows from the rows of a window, the number of columns "
+        "and the days of the stream, and so does the smallest shift it catches. "
+        "docs/detection.md has measured both for evidently's and NannyML's defaults."
+    )
+    yield (
+        f"For windows that keep the budget, add `checks: default` beside "
+        f"`preset: {preset}`, or take the preset out."
+    )
+
+
+def _theirs(found: Calibration) -> str:
+    preset = found.watch.settings.preset
+    whose = f"{preset}'s own rule" if preset else "another system's own rule"
+    checks = wording.count(found.theirs, "check")
+    follow = "follows" if found.theirs == 1 else "follow"
+    return (
+        f"{checks} {follow} {whose}: on the threshold alone, with no share of the "
+        "false-alarm budget"
+    )
+
+
+def _narrow(found: Calibration) -> Iterator[str]:
+    """Name the segments in which nothing can fire, in one line."""
+    if not found.small:
+        return
+    said = [
+        f"{one.segment} ({one.cause}"
+        + (")" if one.needed is None else f"; {one.needed:,} rows would do)")
+        for one in found.small
+    ]
+    segments = wording.count(len(said), "segment")
+    yield f"{segments} can never fire in such a window: {named(said)}"
+
+
 def _foot(found: Calibration) -> Iterator[str]:
+    if found.theirs:
+        yield f"{_theirs(found)}: its errors and its smallest shift are not computed."
     yield (
         f"Caught: in {percent(POWER)} of the windows both keys turn. Delay: windows "
         "until it fires, on average, at that shift."

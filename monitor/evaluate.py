@@ -13,12 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from checks.correction import Correction, sharing
+from checks.correction import Correction
 from checks.errors import ChecksError
 from checks.evidence import Evidence
-from checks.family import level_of
 from checks.outcomes import Outcomes
-from checks.power import mute
 from checks.profile import Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Subject
@@ -35,6 +33,7 @@ from monitor.errors import SourceError
 from monitor.feeds import Feeds, whole, with_outcomes
 from monitor.finding import explanation
 from monitor.labels import join_pairs
+from monitor.notes import notes
 from monitor.raw import (
     CHANGED_PAST,
     CHANGED_REFERENCE,
@@ -65,6 +64,11 @@ class Watch:
         if not self.settings.sequence:
             return self.window_alpha
         return self.window_alpha * (1 - len(self.series) / self.level.family)
+
+    @property
+    def spending(self) -> tuple[float, Correction]:
+        """That chance, and how the checks share it."""
+        return self.alpha, Correction(self.settings.correction)
 
     @property
     def window_alpha(self) -> float:
@@ -258,7 +262,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         by=section.table.first(Role.ID),
     )
     left_out = remarks(feeds.predictions)
-    reference, past, notes = _compared_with(baseline.reference, earlier)
+    reference, past, earlier_told = _compared_with(baseline.reference, earlier)
     entries = watch.planned(reference)
     subjects = frozenset(entry.check.subject for entry in entries)
     evidence = Evidence(
@@ -276,7 +280,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     ordered = {entry.column for entry in entries if entry.check.ordered}
     raw = _raw(window, feeds, reference, past, counted.profile).keeping_order(ordered)
     verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))
-    small = _too_small(watch, entries, verdicts, reference, counted)
+    told = notes(entries, verdicts, reference, counted.profile, *watch.spending)
     return Assessment(
         watch=watch,
         version=version,
@@ -287,7 +291,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         profile=counted.profile,
         sample=counted.sample.table,
         outcomes=evidence.outcomes,
-        notes=(*_remarks(left_out, feeds), *notes, *small),
+        notes=(*_remarks(left_out, feeds), *earlier_told, *told),
     )
 
 
@@ -346,38 +350,6 @@ _NO_EARLIER_ROWS = (
     "rows are compared with the training data alone: of earlier windows only counts "
     "are. Fix: make this check in a monitor with reference: training"
 )
-
-
-def _too_small(
-    watch: Watch,
-    entries: Iterable[Entry],
-    verdicts: Sequence[Verdict],
-    reference: Reference,
-    counted: Counted,
-) -> Iterator[str]:
-    """Tell which checks could not have failed, whatever the window had held."""
-    judged = [
-        entry
-        for entry, verdict in zip(entries, verdicts, strict=True)
-        if entry.segment is None and verdict.status in (Status.PASS, Status.WARN)
-    ]
-    family = sharing(
-        [
-            verdict.statistic.attainable
-            for verdict in verdicts
-            if verdict.statistic and verdict.p_adjusted is not None
-        ],
-        watch.alpha,
-    )
-    level = level_of(watch.alpha, family, Correction(watch.settings.correction))
-    silent = mute(judged, reference, counted.profile, level)
-    if silent:
-        first = silent[0]
-        yield (
-            f"the window is too small for {len(silent)} of {len(judged)} checks ever "
-            f"to fail, such as {first.check.name} of {first.column}: "
-            "driftd calibrate says how many rows it takes"
-        )
 
 
 def _compared_with(

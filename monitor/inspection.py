@@ -1,10 +1,15 @@
 """What is wrong between a config and the data it names: `driftd validate --data`."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
+from checks.bins import MAX_LEVELS
+from checks.column import level_counts
+from checks.errors import ChecksError, Unmeasurable
 from checks.schema import Column, Kind, Role
+from monitor.absent import among
 from monitor.config import Config, Model, Plugin
 from monitor.errors import SourceError
 from monitor.problems import Problem, nearest
@@ -50,6 +55,43 @@ def _of_model(model: Model) -> Iterator[Problem]:
         yield from _columns(where, schema, columns)
         if where == ("reference",):
             yield from _unnamed(schema, model)
+
+
+def doubts(config: Config) -> Iterator[str]:
+    """Tell of values that segments ask for and no row of the reference has.
+
+    No mistake, for they may come: what cannot be read is told by `troubles`.
+    """
+    for name, model in config.models.items():
+        segments = model.declared.named
+        asked = {
+            condition.column
+            for segment in segments
+            for condition in segment.conditions
+            if not condition.kind.ordered
+        }
+        try:
+            for doubt in among(segments, _levels(model, sorted(asked))):
+                yield f"models.{name}.segments.where: {doubt}"
+        except (SourceError, ChecksError, Unmeasurable, pa.ArrowException):
+            continue
+
+
+def _levels(model: Model, names: Sequence[str]) -> dict[str, list[str]]:
+    """Read the levels of some columns, the commonest first; not those of too many."""
+    if not names:
+        return {}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+    rows = open_source(
+        model.reference, timestamp=None, version=current_version(model.version)
+    )
+    for batch in rows.read(None, names):
+        for name in [n for n in counts if n in batch.schema.names]:
+            column = pa.chunked_array([batch.column(name)])
+            counts[name].update(level_counts(column))
+            if len(counts[name]) > MAX_LEVELS:
+                del counts[name]
+    return {name: [k for k, _ in found.most_common()] for name, found in counts.items()}
 
 
 def _dividing(model: Model) -> list[Column]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from checks import codec
+from monitor.absent import absent
 from monitor.action import Action
 from monitor.baseline import Baseline, keeps_stretches
 from monitor.comparison import build_baseline
@@ -16,11 +17,14 @@ from monitor.engines.base import Engine, Rows
 from monitor.errors import SourceError
 from monitor.evaluate import Watch
 from monitor.feeds import Feeds
+from monitor.logs import logger
 from monitor.notice import Routing
 from monitor.retraining import Facts, RetrainPolicy
 from monitor.store import Lease, Store
 from monitor.store.records import StoredReference
 from monitor.window import EPOCH, Window
+
+log = logger(__name__)
 
 OpenSource = Callable[[Plugin, str | None, str | None], Rows]
 """Opens a section's source: the section, the time column, and the model's version."""
@@ -162,6 +166,8 @@ class Baselines:
                     rows=built.reference.profile.rows,
                 )
             )
+            for doubt in absent(built.reference.bins):
+                log.warning("segment_value_absent", model=watch.model, note=doubt)
         return Baseline.from_bytes(kept.content)
 
     def _built(self, watch: Watch, version: str) -> Baseline:

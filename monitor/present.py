@@ -2,17 +2,19 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from checks.suite import FEW_IN_SEGMENT
 from checks.verdict import Reason, Status, Verdict, is_series
 from monitor import wording
 from monitor.evaluate import Assessment
 from monitor.mrkdwn import visible
+from monitor.notes import named
 
 STYLES = {
     Status.FAIL: "bold red",
@@ -144,6 +146,7 @@ def rows(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, ...]]:
             probability(verdict),
             visible(evidence(verdict)),
         )
+    yield from _small_segments(silent)
     for (segment, cause), same in silent.items():
         columns = list(dict.fromkeys(v.column or "(table)" for v in same))
         checks = list(dict.fromkeys(v.check for v in same))
@@ -154,6 +157,30 @@ def rows(verdicts: Sequence[Verdict]) -> Iterator[tuple[str, ...]]:
             *("", "", ""),
             visible(cause),
         )
+
+
+def _small_segments(
+    silent: MutableMapping[tuple[str, str], list[Verdict]],
+) -> Iterator[tuple[str, ...]]:
+    """Take the segments that have too few rows out, and write them in one row."""
+    small = [key for key in silent if key[1].startswith(FEW_IN_SEGMENT)]
+    if len(small) < 2:  # noqa: PLR2004 - one alone has a row of its own
+        return
+    checks = {v.check for key in small for v in silent.pop(key)}
+    least: dict[str, list[str]] = {}
+    for segment, cause in small:
+        found, _, needed = cause.removeprefix(FEW_IN_SEGMENT).partition(", and ")
+        side, _, count = found.partition(": ")
+        told = f"{segment} ({count})" if side == "window" else f"{segment} ({found})"
+        least.setdefault(needed, []).append(told)
+    said = [f"{named(names)}, and {needed}" for needed, names in least.items()]
+    yield (
+        Status.UNKNOWN.value,
+        f"{len(small)} segments",
+        _few(sorted(checks), "checks"),
+        *("", "", ""),
+        f"too few rows: {'; '.join(said)}",
+    )
 
 
 def _in(segment: str | None, what: str) -> str:

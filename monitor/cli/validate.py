@@ -22,7 +22,7 @@ def validate(
     settings = shell.read(config)
     if data:
         from monitor.config.load import as_errors
-        from monitor.inspection import troubles
+        from monitor.inspection import doubts, troubles
 
         found = as_errors(settings.file, troubles(settings))
         if found.errors:
@@ -30,6 +30,8 @@ def validate(
     for error in shell.untimed(settings).errors:
         shell.complain(f"{error} Until then `driftd check --data` alone works.")
     shell.show(summary(settings))
+    for doubt in doubts(settings) if data else ():
+        shell.show(f"note: {doubt}")
     return shell.OK
 
 

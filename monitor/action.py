@@ -124,8 +124,11 @@ class Searchable(Protocol):
     """
 
     @property
-    def settles(self) -> timedelta:
-        """How long the target may take to list what it has taken."""
+    def settles(self) -> timedelta | None:
+        """How long the target may take to list what it has taken.
+
+        None where it cannot be searched after all, for want of a right, say.
+        """
         ...
 
     def find(self, delivery: Delivery) -> Receipt | None:

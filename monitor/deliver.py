@@ -171,7 +171,7 @@ def _attempt(action: Action | None, delivery: Delivery) -> Receipt | _Failure:
         return _Failure(detail=detail, permanent=True)
     try:
         if not _repeatable(action, delivery) and delivery.attempt > 1:
-            if isinstance(action, Searchable):
+            if isinstance(action, Searchable) and action.settles is not None:
                 found = _searched(action, delivery)
                 if found is not None:
                     return found

@@ -26,7 +26,8 @@ from monitor.problems import mistake
 
 _PREFIX = "whsec_"
 _SHORTEST_SECRET = 24
-_LONGEST_ANSWER = 65_536
+_LONGEST_ANSWER = 1 << 20
+"""Bytes of an answer that are read: a list of a hundred runs and more."""
 
 # httpx would write every URL into the log, and a URL can be a secret.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -68,14 +69,7 @@ class Receiver(Options):
     @field_validator("url")
     @classmethod
     def _is_address(cls, url: str) -> str:
-        where = _host(url)
-        if where is None:
-            message = "this is not the URL of a receiver"
-            raise mistake(message, "write http:// or https://, a host and a path.")
-        if httpx.URL(url).userinfo:
-            message = "a user or password stands in the URL"
-            raise mistake(message, "use `secret`, `bearer` or a header.")
-        return url
+        return web_address(url)
 
     @field_validator("secret")
     @classmethod
@@ -88,6 +82,17 @@ class Receiver(Options):
     def place(self) -> str:
         """Where it is, without what a URL may hold of secrets."""
         return _host(self.url) or "nowhere"
+
+
+def web_address(url: str) -> str:
+    """Return the address of a server; a mistake where it is none, or holds a secret."""
+    if _host(url) is None:
+        message = "this is not the URL of a receiver"
+        raise mistake(message, "write http:// or https://, a host and a path.")
+    if httpx.URL(url).userinfo:
+        message = "a user or password stands in the URL"
+        raise mistake(message, "use `secret`, `bearer` or a header.")
+    return url
 
 
 def _host(url: str) -> str | None:
@@ -108,14 +113,19 @@ class Answer:
 
     status: int
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def json(self) -> Mapping[str, Any]:
         """Return the body where it is a JSON object, and nothing where not."""
-        try:
-            told = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
+        told = self.content()
         return told if isinstance(told, dict) else {}
+
+    def content(self) -> Any:  # noqa: ANN401 - any JSON
+        """Return the body where it is JSON, and None where not."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,34 +177,60 @@ def key(secret: SecretStr) -> bytes:
 def send(receiver: Receiver, request: Request, clock: Clock) -> Answer:
     """Send a request once and return the answer of a receiver that took it.
 
-    Redirects are not followed and the environment's proxies not used. Raises
-    ActionError, which names the receiver's host and nothing else of its URL.
+    Raises ActionError as `exchange` does.
     """
-    began = clock.now()
-    headers = {**receiver.headers, **request.headers(receiver.secret, began)}
+    headers = {**receiver.headers, **request.headers(receiver.secret, clock.now())}
     if receiver.bearer is not None:
         headers["authorization"] = f"Bearer {receiver.bearer.get_secret_value()}"
+    call = Call(method="POST", url=receiver.url, headers=headers, body=request.body)
+    return exchange(call, timeout=receiver.timeout, clock=clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One HTTP request; `takes` are answers beside success that are no refusal."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    takes: frozenset[int] = frozenset()
+
+    @property
+    def place(self) -> str:
+        """Where it goes, without what a URL may hold of secrets."""
+        return _host(self.url) or "nowhere"
+
+
+def exchange(call: Call, *, timeout: float, clock: Clock) -> Answer:
+    """Make a call once and return the answer of a server that took it.
+
+    Redirects are not followed and the environment's proxies not used. Raises
+    ActionError, which names the server's host and nothing else of the URL.
+    """
+    began = clock.now()
     try:
         with (
-            httpx.Client(trust_env=False, timeout=receiver.timeout) as client,
+            httpx.Client(trust_env=False, timeout=timeout) as client,
             client.stream(
-                "POST", receiver.url, content=request.body, headers=headers
+                call.method, call.url, content=call.body, headers=dict(call.headers)
             ) as response,
         ):
-            enough = timedelta(seconds=receiver.timeout)
+            enough = timedelta(seconds=timeout)
             body = _beginning(response, lambda: clock.now() - began > enough)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        msg = f"{receiver.place} cannot be reached ({type(error).__name__})"
+        msg = f"{call.place} cannot be reached ({type(error).__name__})"
         raise ActionError(msg, permanent=False) from None
     except httpx.TransportError as error:
-        msg = f"{receiver.place} gave no answer ({type(error).__name__})"
+        msg = f"{call.place} gave no answer ({type(error).__name__})"
         raise ActionError(msg, permanent=False, ambiguous=True) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        msg = f"{receiver.place}: no request can be made ({type(error).__name__})"
+        msg = f"{call.place}: no request can be made ({type(error).__name__})"
         raise ActionError(msg, permanent=True) from None
-    if not response.is_success:
-        _refuse(receiver.place, response, clock.now())
-    return Answer(status=response.status_code, body=body)
+    if not response.is_success and response.status_code not in call.takes:
+        _refuse(call.place, response, clock.now())
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status=response.status_code, body=body, headers=headers)
 
 
 def _beginning(response: httpx.Response, is_late: Callable[[], bool]) -> bytes:

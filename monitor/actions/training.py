@@ -1,11 +1,13 @@
-"""What a user may say of every action that asks a pipeline for a new model."""
+"""What all actions that ask a pipeline for a new model are told, and tell it."""
 
+import json
 from datetime import timedelta
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from checks.verdict import Family
+from monitor.action import Delivery
 from monitor.config.scalars import Allowance, Delay, Duration
 from monitor.plugins import Options
 from monitor.problems import mistake
@@ -65,3 +67,31 @@ class TrainingOptions(Options):
             breaker=self.breaker,
             relapse=self.relapse,
         )
+
+
+def variables(delivery: Delivery) -> dict[str, str]:
+    """Return a retraining as plain variables, for targets that take no JSON.
+
+    DRIFTD_PAYLOAD is all of it, in JSON.
+    """
+    body = delivery.body
+    window = body.get("window") or {}
+    plain = {
+        "DRIFTD_ID": delivery.id,
+        "DRIFTD_MODEL": delivery.model,
+        "DRIFTD_MODEL_VERSION": body.get("model_version"),
+        "DRIFTD_MONITOR": delivery.monitor,
+        "DRIFTD_REASON": body.get("reason"),
+        "DRIFTD_REFERENCE_ID": body.get("reference_id"),
+        "DRIFTD_WINDOW_START": window.get("start"),
+        "DRIFTD_WINDOW_END": window.get("end"),
+        "DRIFTD_PAYLOAD": payload(delivery),
+    }
+    return {name: str(value) for name, value in plain.items() if value is not None}
+
+
+def payload(delivery: Delivery) -> str:
+    """Return a retraining as JSON text: the same for the same retraining."""
+    return json.dumps(
+        {**delivery.body, "id": delivery.id}, sort_keys=True, separators=(",", ":")
+    )

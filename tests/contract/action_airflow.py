@@ -43,5 +43,5 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
     with server:
         yield (
             server,
-            {"url": server.url, "dag": "retrain", "token": CANARIES[0], "timeout": 1.0},
+            {"url": server.url, "dag": "retrain", "token": CANARIES[0], "timeout": 0.5},
         )

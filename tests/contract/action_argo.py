@@ -45,6 +45,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "url": server.url,
                 "namespace": "ml",
                 "token": CANARIES[0],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

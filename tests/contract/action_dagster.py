@@ -51,6 +51,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "job": "retrain",
                 "location": "team",
                 "token": CANARIES[0],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

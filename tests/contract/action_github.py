@@ -60,6 +60,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "repository": "team/models",
                 "workflow": "retrain.yml",
                 "token": CANARIES[0],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

@@ -31,8 +31,8 @@ def handle(request: Request, server: Target) -> Answer:
     if request.path == f"{PROJECT}/pipelines":
         assert request.query["source"] == "trigger"
         return answer([{"id": n + 1} for n in reversed(range(len(server.started)))])
-    number, _, rest = request.path.removeprefix(f"{PROJECT}/pipelines/").partition("/")
-    name = server.of(number)
+    run, _, rest = request.path.removeprefix(f"{PROJECT}/pipelines/").partition("/")
+    name = server.of(run)
     if rest == "variables":
         return answer([{"key": "A", "value": ""}, {"key": "DRIFTD_ID", "value": name}])
     return answer({"status": server.states[name], "web_url": "http://127.0.0.1/p"})
@@ -51,6 +51,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "project": "team/models",
                 "token": CANARIES[0],
                 "api_token": CANARIES[1],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

@@ -65,6 +65,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "job": "team/retrain",
                 "user": "ada",
                 "token": CANARIES[0],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

@@ -56,6 +56,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "url": server.url,
                 "pipeline": "p-1",
                 "token": CANARIES[0],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

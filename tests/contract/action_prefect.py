@@ -43,6 +43,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "url": f"{server.url}/api",
                 "deployment": "d-1",
                 "api_key": CANARIES[0],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

@@ -52,6 +52,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "pipeline": "retrain",
                 "access_key": "AKIAEXAMPLE",
                 "secret_key": CANARIES[0],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

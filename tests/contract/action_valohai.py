@@ -64,6 +64,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                         "template": {"step": "train", "parameters": {"epochs": 3}},
                     }
                 ],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

@@ -52,6 +52,6 @@ def receiving() -> Iterator[tuple[Target, dict[str, Any]]]:
                 "template": "https://europe-west1-kfp.pkg.dev/p-1/team/retrain/v1",
                 "output": "gs://bucket/out",
                 "token": CANARIES[0],
-                "timeout": 1.0,
+                "timeout": 0.5,
             },
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from checks import codec
@@ -211,7 +212,12 @@ def location(section: Plugin) -> object:
     """Return a source's path, absolute, as it may be told to others."""
     path = section.options.get("path")
     if isinstance(path, str):
-        return str((section.base / path).absolute())
+        return _absolute(section.base, path)
     if isinstance(path, list | tuple):
-        return [str((section.base / part).absolute()) for part in path]
+        return [_absolute(section.base, part) for part in path]
     return None
+
+
+def _absolute(base: Path, path: str) -> str:
+    """Return a path that does not depend on a folder; an address is one already."""
+    return path if "://" in path else str((base / path).absolute())

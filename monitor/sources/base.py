@@ -74,7 +74,9 @@ def open_source(
         options = options_of(section, SOURCES)
     except PluginError as error:
         raise SourceError(str(error), permanent=True) from error
-    opening = cast("Opening", SOURCES.get(section.type))
+    kind = SOURCES.get(section.type)
+    # A source that is one of files has a way to open it; another is its own class.
+    opening = cast("Opening", getattr(kind, "open", kind))
     return opening(options, base=section.base, timestamp=timestamp)
 
 

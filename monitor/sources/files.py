@@ -28,39 +28,52 @@ class DataFile:
 
         `slack` allows for dates of another time zone and for rows that were late.
         """
-        for key in keys:
-            day = _as_date(self.partitions.get(key))
-            if day is not None:
-                start = datetime.combine(day, time(), UTC)
-                after = start - slack >= window.end
-                before = start + timedelta(days=1) + slack <= window.start
-                return not (after or before)
-        return True
+        return may_hold(self.partitions, window, keys, slack)
 
 
-def listed(patterns: Iterable[str], base: Path, suffix: str) -> list[DataFile]:
+def may_hold(
+    partitions: Mapping[str, str | None],
+    window: Window,
+    keys: Iterable[str],
+    slack: timedelta,
+) -> bool:
+    """Tell whether rows of a window can lie under such partitions, judged by a date."""
+    for key in keys:
+        day = _as_date(partitions.get(key))
+        if day is not None:
+            start = datetime.combine(day, time(), UTC)
+            after = start - slack >= window.end
+            before = start + timedelta(days=1) + slack <= window.start
+            return not (after or before)
+    return True
+
+
+def listed(patterns: Iterable[str], base: Path, *suffixes: str) -> list[DataFile]:
     """Return the files that the patterns mean, each once, sorted by path.
 
-    A folder means all files below it that end in `suffix`. Names that begin with `_` or
-    `.` belong to whoever writes the data. Raises SourceError when nothing is there.
+    A folder means all files below it that end in one of the `suffixes`. Names that
+    begin with `_` or `.` belong to whoever writes the data. Raises SourceError when
+    nothing is there.
     """
     found: dict[Path, DataFile] = {}
     for pattern in patterns:
-        for file in _matching(base / pattern, suffix):
+        for file in _matching(base / pattern, suffixes):
             found.setdefault(file.path, file)
     return [found[path] for path in sorted(found)]
 
 
-def _matching(pattern: Path, suffix: str) -> list[DataFile]:
+def _matching(pattern: Path, suffixes: tuple[str, ...]) -> list[DataFile]:
     if "\0" in str(pattern):
         msg = f"{str(pattern)!r} is no path"
         raise SourceError(msg, permanent=True)
     if pattern.is_file():
-        return [DataFile(path=pattern, partitions=_partitions(pattern.parts[-3:-1]))]
+        return [DataFile(path=pattern, partitions=partitions(pattern.parts[-3:-1]))]
     if pattern.is_dir():
-        root, paths = pattern, list(pattern.rglob(f"*{suffix}"))
+        root = pattern
+        paths = [p for p in pattern.rglob("*") if p.name.endswith(suffixes)]
         if not paths:
-            msg = f"{pattern}: no file in this folder ends in {suffix}"
+            ends = " or ".join(suffixes)
+            msg = f"{pattern}: no file in this folder ends in {ends}"
             raise SourceError(msg, permanent=False)
     elif glob.has_magic(str(pattern)):
         root = _root(pattern)
@@ -74,7 +87,7 @@ def _matching(pattern: Path, suffix: str) -> list[DataFile]:
         )
         raise SourceError(msg, permanent=True)
     return [
-        DataFile(path=path, partitions=_partitions(path.relative_to(root).parts[:-1]))
+        DataFile(path=path, partitions=partitions(path.relative_to(root).parts[:-1]))
         for path in paths
         if not any(p[0] in "._" for p in path.relative_to(root).parts)
         and path.is_file()
@@ -91,7 +104,12 @@ def _root(pattern: Path) -> Path:
     return Path(*parts)
 
 
-def _partitions(folders: Iterable[str]) -> dict[str, str | None]:
+def partitions(folders: Iterable[str]) -> dict[str, str | None]:
+    """Return what the names of folders say of the rows below them.
+
+    >>> partitions(["log", "date=2013-04-01", "region=eu%2Fwest"])
+    {'date': '2013-04-01', 'region': 'eu/west'}
+    """
     split = (unquote(folder).partition("=") for folder in folders if "=" in folder)
     return {k: None if v == _NULL_PARTITION else v for k, _, v in split}
 

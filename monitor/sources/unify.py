@@ -143,6 +143,8 @@ def _cast(column: pa.Array, field: pa.Field, file: str) -> pa.Array:
     if column.type == field.type:
         return column
     try:
+        if pa.types.is_date(column.type) and pa.types.is_timestamp(field.type):
+            column = column.cast(pa.timestamp(field.type.unit))
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         msg = (
@@ -159,8 +161,10 @@ def _merged(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
         return a
     if pa.types.is_null(a):
         return b
-    if pa.types.is_timestamp(a) and pa.types.is_timestamp(b):
-        return pa.timestamp(max(a.unit, b.unit, key=_UNITS.index), "UTC")
+    units = [kind.unit for kind in (a, b) if pa.types.is_timestamp(kind)]
+    dates = [kind for kind in (a, b) if pa.types.is_date(kind)]
+    if units and len(units) + len(dates) == 2:  # noqa: PLR2004 - both of them
+        return pa.timestamp(max(units, key=_UNITS.index), "UTC")
     if _is_number(a) and _is_number(b):
         return _wider(a, b)
     if pa.types.is_nested(a) or pa.types.is_nested(b):

@@ -57,6 +57,11 @@ class NumericBins:
         span = half or max(abs(float(self.edges[0])) / 2, 0.5)
         return float(2.0 ** (np.ceil(np.log2(span)) + 1 - GRID_BITS))
 
+    @cached_property
+    def width(self) -> Floats:
+        """How far each edge is from the one before."""
+        return np.asarray(np.diff(self.edges))
+
     @property
     def tail_step(self) -> float:
         """The step of the coarser grid beyond the edges, a power of two."""

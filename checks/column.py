@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -136,6 +137,35 @@ class NumericProfile:
             maximum=float(ordered[-1]) if len(ordered) else None,
             design_effect=design_effect,
         )
+
+    @cached_property
+    def shares(self) -> Floats:
+        """The share of the values that each cell holds."""
+        return np.asarray(self.counts / self.n)
+
+    @cached_property
+    def below(self) -> Floats:
+        """The share of the values up to the end of each cell but the last."""
+        return np.asarray(np.cumsum(self.counts[:-1]) / self.n)
+
+    @cached_property
+    def lifted(self) -> Floats:
+        """The area that the values between two edges lift the share below them by."""
+        bins, counts = self.bins, self.counts[2:-1:2]
+        # A value x inside (a, b) lifts the function over b - x of the width.
+        area = counts * (bins.edges[1:] - bins.edges[0]) - self.sums[1:-1] * bins.step
+        most = counts * bins.width
+        return np.asarray(np.minimum(np.maximum(area, 0.0), most) / self.n)
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean of the values: exact, up to the grid of the sums."""
+        bins, counts, sums = self.bins, self.counts, self.sums
+        total = float(counts[1::2] @ (bins.edges - bins.edges[0]))
+        total += float(sums[1:-1].sum()) * bins.step
+        total += float(counts[-1]) * float(bins.edges[-1] - bins.edges[0])
+        total += float(sums[-1] - sums[0]) * bins.tail_step
+        return float(bins.edges[0]) + total / self.n
 
     @property
     def weights(self) -> Weighted:

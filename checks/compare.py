@@ -154,14 +154,16 @@ def _full(expected: Floats, least: float) -> Ints:
     would be to choose the test by its outcome. From the last group on, which is the
     rarest where values are levels, neighbours are added up until they are enough.
     """
-    group = np.zeros(len(expected), np.int64)
+    rows = expected.tolist()
+    begun = np.zeros(len(rows), np.int64)
     held = 0.0
-    for k in range(len(expected) - 1, 0, -1):
-        held += float(expected[k])
+    for k in range(len(rows) - 1, 0, -1):
+        held += rows[k]
         if held >= least:
-            group[:k] += 1
+            begun[k - 1] = 1
             held = 0.0
-    if held + float(expected[0]) < least:
+    group: Ints = np.cumsum(begun[::-1])[::-1]
+    if held + rows[0] < least:
         group = np.minimum(group, max(0, int(group[0]) - 1))
     return group
 

@@ -46,8 +46,8 @@ def distributions(reference: NumericProfile, current: NumericProfile) -> Distrib
     """Lay the two empirical distribution functions over the same boundaries."""
     return Distributions(
         edges=reference.bins.edges,
-        f=np.cumsum(reference.counts[:-1]) / reference.n,
-        g=np.cumsum(current.counts[:-1]) / current.n,
+        f=reference.below,
+        g=current.below,
         scale=1 / reference.n_effective + 1 / current.n_effective,
     )
 
@@ -67,26 +67,12 @@ def scale_of(reference: NumericProfile, current: NumericProfile) -> float:
     return reference.bins.std
 
 
-def mean(profile: NumericProfile) -> float:
-    """Return the mean of the values: exact, up to the grid of the sums."""
-    bins, counts, sums = profile.bins, profile.counts, profile.sums
-    total = float(counts[1::2] @ (bins.edges - bins.edges[0]))
-    total += float(sums[1:-1].sum()) * bins.step
-    total += float(counts[-1]) * float(bins.edges[-1] - bins.edges[0])
-    total += float(sums[-1] - sums[0]) * bins.tail_step
-    return float(bins.edges[0]) + total / profile.n
-
-
 def area_below(profile: NumericProfile, left: Floats, width: Floats) -> Floats:
     """Return the area below a profile's function in each cell between two edges.
 
     `left` is the function's height where each cell begins.
     """
-    edges, counts = profile.bins.edges, profile.counts[2:-1:2]
-    # A value x inside (a, b) lifts the function over b - x of the width.
-    lifted = counts * (edges[1:] - edges[0]) - profile.sums[1:-1] * profile.bins.step
-    lifted = np.clip(lifted, 0.0, counts * width)
-    return np.asarray(left * width + lifted / profile.n)
+    return np.asarray(left * width + profile.lifted)
 
 
 def rounding(profile: NumericProfile) -> float:

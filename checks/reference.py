@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -153,8 +154,6 @@ class Reference:
     def column(self, name: str) -> ColumnProfile | None:
         """Return the reference profile of a column, serial correlation included."""
         column = self.profile.columns.get(name)
-        if isinstance(column, LevelProfile):
-            column = replace(column, stretches=self.varieties.get(name, ()))
         return None if column is None else self.corrected(column)
 
     def corrected(self, column: ColumnProfile) -> ColumnProfile:
@@ -163,13 +162,27 @@ class Reference:
         Its shares are those of what its rows stand for, and uneven weights add to the
         effect: fewer rows' worth is known (Kish's approximation).
         """
+        # Each check of a column asks again, of the same two profiles.
+        found = self._corrected.get(column)
+        if found is None:
+            found = self._corrected[column] = self._correct(column)
+        return found
+
+    def _correct(self, column: ColumnProfile) -> ColumnProfile:
         name, found = column.column.name, standing(column)
         missing = self.missing_effects.get(name, 1.0)
-        return replace(
-            found,
-            design_effect=self.design_effects.get(name, 1.0) * found.weight_effect,
-            missing_effect=missing * missing_effect(column),
-        )
+        told: dict[str, Any] = {
+            "design_effect": self.design_effects.get(name, 1.0) * found.weight_effect,
+            "missing_effect": missing * missing_effect(column),
+        }
+        own = column is self.profile.columns.get(name)
+        if own and isinstance(found, LevelProfile):
+            told["stretches"] = self.varieties.get(name, ())
+        return replace(found, **told)
+
+    @cached_property
+    def _corrected(self) -> WeakKeyDictionary[ColumnProfile, ColumnProfile]:
+        return WeakKeyDictionary()
 
     def unusual(
         self,

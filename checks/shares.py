@@ -91,9 +91,11 @@ def fisher(count_1: float, n_1: float, count_2: float, n_2: float) -> float:
         return 1.0
     # P(X >= c), X hypergeometric: of a + c marked rows, those that fall among the m.
     marked = a + c
-    k = np.arange(c, min(m, marked) + 1, dtype=np.float64)
-    terms = _log_choose(m, k) + _log_choose(n, marked - k) - _log_choose(n + m, marked)
-    return min(1.0, float(np.exp(terms).sum()))
+    expected = marked * m / (n + m)
+    spread = math.sqrt(expected * (n / (n + m)))
+    # Beyond ten standard deviations more nothing is left that a float64 would show.
+    most = min(m, marked, c + 50 + math.ceil(10 * spread))
+    return float(_tails(marked, n, m, c, most)[-1])
 
 
 def attainable(
@@ -111,8 +113,22 @@ def attainable(
     marked = min(a, n) + c
     if marked > FEW_MARKED:
         return None
-    found = (fisher(marked - k, n, k, m) for k in range(min(m, marked), 0, -1))
-    return tuple(p for p in found if p <= UTMOST)
+    most = min(m, marked)
+    # Where the share is not the larger one the p-value is 1.
+    least = max(1, marked * m // (n + m) + 1)
+    if least > most:
+        return ()
+    return tuple(p for p in _tails(marked, n, m, least, most).tolist() if p <= UTMOST)
+
+
+def _tails(marked: int, n: int, m: int, least: int, most: int) -> Floats:
+    """Return how likely so many of the marked rows, or more, fall among m of n + m.
+
+    From `most` down to `least`; more than `most` do not.
+    """
+    k = np.arange(most, least - 1, -1, dtype=np.float64)
+    terms = _log_choose(m, k) + _log_choose(n, marked - k) - _log_choose(n + m, marked)
+    return np.asarray(np.minimum(np.cumsum(np.exp(terms)), 1.0))
 
 
 def _log_choose(n: float, k: Floats | float) -> Floats:

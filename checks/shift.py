@@ -7,7 +7,6 @@ import numpy as np
 
 from checks.bins import Floats
 from checks.column import NumericProfile
-from checks.ecdf import mean
 from checks.statistic import Statistic
 
 Direction = Literal["both", "up", "down"]
@@ -80,7 +79,7 @@ def variances(
 
 def _squares(profile: NumericProfile) -> tuple[float, float]:
     """Return the squares around the mean that are known, and the most that may hide."""
-    bins, centre = profile.bins, mean(profile)
+    bins, centre = profile.bins, profile.mean
     edges, counts = bins.edges, profile.counts
     known = float(counts[1::2] @ (edges - centre) ** 2)
     held = counts[2:-1:2] > 0

@@ -4,7 +4,7 @@ import math
 
 from checks.column import ColumnProfile
 from checks.compare import measurable
-from checks.ecdf import mean, numeric, rounding, scale_of
+from checks.ecdf import numeric, rounding, scale_of
 from checks.interval import Z, normal_tail
 from checks.registry import Facet, check
 from checks.schema import Kind
@@ -44,7 +44,7 @@ def mean_shift(
     measurable(reference, current)
     reference, current = numeric(reference, current)
     std = scale_of(reference, current)
-    before, after = mean(reference), mean(current)
+    before, after = reference.mean, current.mean
     first, second = variances(reference, current)
     n, m = reference.n_effective, current.n_effective
     pooled = (first * n + second * m) / (n + m)

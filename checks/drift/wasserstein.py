@@ -1,5 +1,6 @@
 """Wasserstein distance, in standard deviations of the reference."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -13,7 +14,6 @@ from checks.ecdf import (
     Distributions,
     area_below,
     distributions,
-    mean,
     numeric,
     rounding,
     scale_of,
@@ -75,8 +75,8 @@ def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> Statistic:
         n_reference=reference.n,
         n_current=current.n,
         hidden=hidden / std,
-        at_reference=mean(reference),
-        at_current=mean(current),
+        at_reference=reference.mean,
+        at_current=current.mean,
     )
 
 
@@ -84,7 +84,7 @@ def _inner_area(
     reference: NumericProfile, current: NumericProfile, both: Distributions
 ) -> tuple[float, float]:
     """Return the area between the functions inside the edges, and what is hidden."""
-    width = np.diff(both.edges)
+    width = reference.bins.width
     if not len(width):
         return 0.0, 0.0
     f_left, f_right = both.f[1:-1:2], both.f[2::2]
@@ -154,13 +154,14 @@ def _variance(
     a function whose slope is the sign of the gap.
     """
     sign = np.sign(both.difference[1:-1:2] + both.difference[2::2])
-    height = np.concatenate([[0.0], np.cumsum(sign * np.diff(both.edges))])
+    height = np.concatenate([[0.0], np.cumsum(sign * reference.bins.width)])
     middle = np.concatenate([height[:1], (height[1:] + height[:-1]) / 2, height[-1:]])
+    squares = height**2, middle**2
     total = 0.0
     for profile in (reference, current):
-        atoms, cells = profile.counts[1::2] / profile.n, profile.counts[::2] / profile.n
+        atoms, cells = profile.shares[1::2], profile.shares[::2]
         mean = float(atoms @ height + cells @ middle)
-        square = float(atoms @ height**2 + cells @ middle**2)
+        square = float(atoms @ squares[0] + cells @ squares[1])
         total += max(0.0, square - mean * mean) / profile.n_effective
     return total
 
@@ -190,15 +191,15 @@ class Chance:
         closed form (Nabeya, Annals of the Institute of Statistical Mathematics 3,
         1951).
         """
-        cuts = different(np.linspace(0, len(both.edges) - 1, STRETCHES + 1).astype(int))
-        width = np.diff(both.edges)
+        cuts = _cuts(len(both.edges))
+        width = reference.bins.width
         pooled = (both.f[1:-1:2] + both.f[2::2] + both.g[1:-1:2] + both.g[2::2]) / 4
         sd = np.sqrt(np.maximum(pooled * (1 - pooled), 0.0) * both.scale)
         gap = (both.difference[1:-1:2] + both.difference[2::2]) / 2
         mean = _added(sd * width, cuts)
         level = _added(pooled * width, cuts)
         level = level / np.maximum(np.diff(both.edges[cuts]), 1e-300)
-        level = np.minimum(np.clip(level, 1e-12, 1.0), 1 - 1e-12)
+        level = np.minimum(np.maximum(level, 1e-12), 1 - 1e-12)
         odds = np.sqrt(level / (1 - level))
         correlation = np.minimum.outer(odds, odds) / np.maximum.outer(odds, odds)
         shape = correlation * np.arcsin(correlation) + np.sqrt(1 - correlation**2) - 1
@@ -214,6 +215,12 @@ class Chance:
     def p_value(self, inner: float) -> float:
         """Return how often chance alone makes so large an area inside the edges."""
         return min(1.0, area_tail(inner, self.mean, self.variance))
+
+
+@functools.cache
+def _cuts(edges: int) -> Ints:
+    """Return where some of so many edges are cut into stretches of the axis."""
+    return different(np.linspace(0, edges - 1, STRETCHES + 1).astype(np.int64))
 
 
 def _added(parts: Floats, cuts: Ints) -> Floats:

@@ -74,16 +74,16 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
     *,
     min_rows: int = 1,
     sample: bool = False,
-    pairs: bool = False,
+    pairs: Sequence[str] = (),
     outcomes: bool = False,
 ) -> tuple[Entry, ...]:
     """List the checks of a window.
 
-    Row-level and performance checks are planned only where `pairs` and `outcomes` say
-    that there is something to make them on, and standard checks on rows only where
-    `sample` says that they are kept and features are of their kinds. Raises OptionError
-    for a wish that names no check, an option that the check does not have, or no
-    preset.
+    Row-level checks are planned only on the columns in `pairs`, performance checks
+    where `outcomes` says that there is something to make them on, and standard checks
+    on rows only where `sample` says that they are kept and features are of their kinds.
+    Raises OptionError for a wish that names no check, an option that the check does not
+    have, or no preset.
     """
     standard = [c.name for c in every() if c.default] if wishes.standard else []
     chosen = {name: Wish() for name in standard if name not in wishes.off}
@@ -98,13 +98,16 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
                 (name in wishes.named or (sample and _pairable(check, schema)))
                 and (not check.tasks or (outcomes and task in check.tasks))
             ),
-            Subject.PAIRS: pairs,
+            Subject.PAIRS: bool(pairs),
             Subject.OUTCOMES: outcomes and task in check.tasks,
         }
         needed = not check.needs or any(schema.first(role) for role in check.needs)
         if not (needed and there.get(check.subject, True)):
             continue
-        columns = _columns(check, schema, wish, standard=name in chosen)
+        if check.subject is Subject.PAIRS and wish.columns is None:
+            columns: Sequence[str | None] = pairs
+        else:
+            columns = _columns(check, schema, wish, standard=name in chosen)
         entries.extend(_entry(check, wish, column, min_rows) for column in columns)
     # A check whose columns a user lists is made on all of these, whatever else is.
     listed = {name for name, wish in wishes.named.items() if wish.columns is not None}
@@ -130,8 +133,6 @@ def _columns(
         return (None,)
     if wish.columns is not None:
         return wish.columns
-    if check.subject is Subject.PAIRS:
-        return [column.name for column in schema.with_role(Role.FEATURE)]
     kinds = check.default_kinds if standard else check.kinds
     return [
         column.name

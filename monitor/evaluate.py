@@ -14,7 +14,6 @@ from typing import Any
 import pyarrow as pa
 
 from checks.correction import Correction
-from checks.errors import ChecksError
 from checks.evidence import Evidence
 from checks.outcomes import Outcomes
 from checks.profile import Profile, merge_all
@@ -29,10 +28,8 @@ from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine, remarks
 from monitor.engines.local import usual_threads
-from monitor.errors import SourceError
-from monitor.feeds import Feeds, whole, with_outcomes
+from monitor.feeds import Feeds, with_outcomes
 from monitor.finding import explanation
-from monitor.labels import join_pairs
 from monitor.notes import notes
 from monitor.raw import (
     CHANGED_PAST,
@@ -42,6 +39,7 @@ from monitor.raw import (
     Side,
 )
 from monitor.series import Level, Series, planned
+from monitor.skew import NO_SKEW, Skew, compared_names, row_skew
 from monitor.window import EPOCH, Window, rfc3339
 
 
@@ -114,7 +112,7 @@ class Watch:
             ),
             min_rows=self.settings.min_rows,
             sample=self.settings.reference.training,
-            pairs=self.section.recomputed is not None,
+            pairs=compared_names(self.section),
             outcomes=self.section.labels is not None,
         )
 
@@ -159,6 +157,7 @@ class Assessment:
     profile: Profile
     sample: pa.Table
     outcomes: Outcomes | None = None
+    skew: Skew = NO_SKEW
     notes: tuple[str, ...] = ()
 
     @property
@@ -181,6 +180,7 @@ class Assessment:
             "reference": {"id": self.baseline_id, "rows": self.reference_rows},
             "status": self.status.value,
             "verdicts": [verdict_dict(verdict) for verdict in self.verdicts],
+            "row_skew": self.skew.to_dict(),
             "incidents": list(incidents),
             "notes": list(self.notes),
         }
@@ -264,23 +264,17 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     left_out = remarks(feeds.predictions)
     reference, past, earlier_told = _compared_with(baseline.reference, earlier)
     entries = watch.planned(reference)
-    subjects = frozenset(entry.check.subject for entry in entries)
-    evidence = Evidence(
-        profile=counted.profile,
-        centre=window.centre if window else None,
-        span=_span(window),
-        reference_outcomes=baseline.outcomes,
-        segments=_parts(counted.profile, window),
-        **_sampled(watch, baseline, counted, window),
-        **(_pairs(watch, window, feeds) if Subject.PAIRS in subjects else {}),
-    )
+    paired = any(entry.check.subject is Subject.PAIRS for entry in entries)
+    skew = row_skew(section, window, feeds) if paired else NO_SKEW
+    evidence = _seen(watch, baseline, counted, window, skew)
     if labelled := {entry.check.subject for entry in entries if entry.check.tasks}:
         known = (evidence, section, window, feeds, baseline, as_of)
         evidence = with_outcomes(*known, by_row=Subject.SAMPLE in labelled)
     ordered = {entry.column for entry in entries if entry.check.ordered}
     raw = _raw(window, feeds, reference, past, counted.profile).keeping_order(ordered)
     verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))
-    told = notes(entries, verdicts, reference, counted.profile, *watch.spending)
+    small = notes(entries, verdicts, reference, counted.profile, *watch.spending)
+    told = (*_remarks(left_out, feeds), *earlier_told, *skew.notes, *small)
     return Assessment(
         watch=watch,
         version=version,
@@ -291,7 +285,27 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         profile=counted.profile,
         sample=counted.sample.table,
         outcomes=evidence.outcomes,
-        notes=(*_remarks(left_out, feeds), *earlier_told, *told),
+        skew=skew,
+        notes=told,
+    )
+
+
+def _seen(
+    watch: Watch,
+    baseline: Baseline,
+    counted: Counted,
+    window: Window | None,
+    skew: Skew,
+) -> Evidence:
+    """Return what is known of a window before labels are looked at."""
+    return Evidence(
+        profile=counted.profile,
+        centre=window.centre if window else None,
+        span=_span(window),
+        reference_outcomes=baseline.outcomes,
+        segments=_parts(counted.profile, window),
+        **_sampled(watch, baseline, counted, window),
+        **skew.evidence,
     )
 
 
@@ -385,25 +399,3 @@ def _raw(
         known = Side(feeds.reference, (None,), reference.profile, CHANGED_REFERENCE)
     served = Side(feeds.predictions, (window,), current, CHANGED_WINDOW)
     return RawRows(reference.bins.schema, known, served)
-
-
-def _pairs(watch: Watch, window: Window | None, feeds: Feeds) -> dict[str, Any]:
-    """Join served with recomputed features, or say why that cannot be."""
-    section = watch.section
-    key = section.table.first(Role.ID)
-    if feeds.recomputed is None or section.recomputed is None or key is None:
-        return {}
-    names = [column.name for column in section.table.with_role(Role.FEATURE)]
-    try:
-        served = whole(feeds.predictions, window, [key, *names])
-        recomputed = whole(feeds.recomputed, window, [key, *names])
-        _, pairs = join_pairs(
-            served,
-            recomputed,
-            id=key,
-            features=section.table.with_role(Role.FEATURE),
-            tolerance=section.recomputed.tolerance,
-        )
-    except (SourceError, ChecksError, pa.ArrowException) as error:
-        return {"pairs": {}, "pairs_cause": f"recomputed features: {error}"}
-    return {"pairs": pairs, "pairs_cause": "no recomputed rows for this window"}

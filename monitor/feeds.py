@@ -22,6 +22,7 @@ from monitor.config import Model
 from monitor.engines.base import Rows
 from monitor.errors import SourceError
 from monitor.labels import LabelJoin, join_outcomes, label_of, losses
+from monitor.order import Order
 from monitor.window import Window
 
 
@@ -29,7 +30,8 @@ from monitor.window import Window
 class Feeds:
     """The opened sources of a model; None where none is configured.
 
-    `history` is where earlier windows were read, None for the predictions themselves.
+    `history` is where earlier windows were read, None for the predictions themselves;
+    `replay` what served rows are run through again.
     """
 
     predictions: Rows
@@ -37,6 +39,7 @@ class Feeds:
     history: Rows | None = None
     labels: Rows | None = None
     recomputed: Rows | None = None
+    replay: Order | None = None
 
 
 def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks.bins import Ints
+from checks.values import family_of, texts
 from monitor.errors import SourceError
 
 
@@ -44,7 +45,7 @@ def numbered(*columns: pa.Array) -> list[Ints]:
     """
     kinds = {column.type for column in columns}
     if len(kinds) > 1:
-        columns = tuple(_as_text(column) for column in columns)
+        columns = tuple(as_text(column) for column in columns)
     elif pa.types.is_string(columns[0].type):
         # More than 2 GB of ids together would overflow 32-bit offsets.
         columns = tuple(pc.cast(column, pa.large_string()) for column in columns)
@@ -54,12 +55,17 @@ def numbered(*columns: pa.Array) -> list[Ints]:
     return [part.astype(np.int64) for part in np.split(numbers, ends)]
 
 
-def _as_text(ids: pa.Array) -> pa.Array:
-    """Write ids of two types alike; pandas makes floats of numbers beside null."""
+def as_text(ids: pa.Array) -> pa.Array:
+    """Write ids of any type alike; pandas makes floats of numbers beside null.
+
+    Raises Unmeasurable for nested ones.
+    """
     if pa.types.is_floating(ids.type):
         whole = pc.cast(ids, pa.int64(), safe=False)
-        if pc.all(pc.equal(pc.cast(whole, ids.type), ids)).as_py() is not False:
-            ids = whole
+        same = pc.equal(pc.cast(whole, ids.type), ids)
+        ids = pc.if_else(same, pc.cast(whole, pa.string()), texts(ids))
+    elif family_of(ids.type) == "number":
+        ids = texts(ids)
     return pc.cast(ids, pa.large_string())
 
 

@@ -1,10 +1,10 @@
-"""Joins by prediction id: labels to predictions, recomputed features to served ones.
+"""Labels joined to predictions by id.
 
 Everything here is a pure function of whole tables. In which order and in how many
 pieces rows arrived leaves no trace in the answer.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,13 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks.bins import Floats, Ints
-from checks.classes import Bools, Classes, floats
-from checks.errors import ChecksError
+from checks.classes import Classes, floats
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
-from checks.pairs import TOLERANCE, PairingCounts, Pairs, compare
 from checks.registry import Task
 from checks.sample import arrow
-from checks.schema import Column
 from monitor.errors import SourceError
 from monitor.ids import column, instant, instants, last_of_each, numbered, pick, ranked
 
@@ -234,39 +231,6 @@ def _summarise(
     raise SourceError(msg, permanent=True)
 
 
-def join_pairs(
-    served: pa.Table,
-    recomputed: pa.Table,
-    *,
-    id: str,  # noqa: A002 - the role's own name
-    features: Sequence[Column],
-    tolerance: float = TOLERANCE,
-) -> tuple[PairingCounts, dict[str, Pairs]]:
-    """Join the serving log to recomputed features by id, and compare each feature.
-
-    A feature that one side lacks, or that cannot be compared, has no pairs, with the
-    cause. Raises SourceError where either side lacks the id.
-    """
-    pick(served, "predictions", id)
-    pick(recomputed, "recomputed features", id)
-    ours, theirs = numbered(column(served, id), column(recomputed, id))
-    counts, at_ours, at_theirs = _pair(ours, theirs)
-    mine, other = _rows(at_ours, len(ours)), _rows(at_theirs, len(theirs))
-    pairs = {}
-    for feature in features:
-        try:
-            pairs[feature.name] = compare(
-                _joined(served, mine, feature, "predictions"),
-                _joined(recomputed, other, feature, "recomputed features"),
-                column=feature.name,
-                kind=feature.kind,
-                tolerance=tolerance,
-            )
-        except (ChecksError, SourceError, pa.ArrowException) as error:
-            pairs[feature.name] = Pairs(column=feature.name, unjoined=str(error))
-    return counts, pairs
-
-
 def _once(table: pa.Table, columns: OutcomeColumns) -> Ints:
     """Return the rows to keep, so that no prediction id stands twice.
 
@@ -287,46 +251,3 @@ def _once(table: pa.Table, columns: OutcomeColumns) -> Ints:
             rank = rank * (len(ids) + 1) + ranked(column(table, name))
     last, _ = last_of_each(ids[known], when[known], rank[known])
     return np.sort(np.concatenate([known[last], np.flatnonzero(ids < 0)]))
-
-
-def _pair(ours: Ints, theirs: Ints) -> tuple[PairingCounts, Ints, Ints]:
-    """Count how ids meet, and return the row of each joined id on either side."""
-    size = int(max(ours.max(initial=-1), theirs.max(initial=-1))) + 1
-    mine, other = ours[ours >= 0], theirs[theirs >= 0]
-    served = np.bincount(mine, minlength=size)
-    recomputed = np.bincount(other, minlength=size)
-    joined = (served == 1) & (recomputed == 1)
-    counts = PairingCounts(
-        served_with_id=len(mine),
-        served_without_id=len(ours) - len(mine),
-        recomputed_with_id=len(other),
-        recomputed_without_id=len(theirs) - len(other),
-        ids=size,
-        only_served=int(np.count_nonzero(recomputed == 0)),
-        only_recomputed=int(np.count_nonzero(served == 0)),
-        duplicated=int(np.count_nonzero((served > 1) | (recomputed > 1))),
-        joined=int(np.count_nonzero(joined)),
-    )
-    return counts, _position(ours, joined), _position(theirs, joined)
-
-
-def _position(ids: Ints, joined: Bools) -> Ints:
-    """Return the row of each joined id, in the order of their numbers."""
-    rows = np.flatnonzero(ids >= 0)
-    position = np.zeros(len(joined), np.int64)
-    position[ids[rows]] = rows
-    return position[joined]
-
-
-def _rows(joined: Ints, size: int) -> pa.Array | None:
-    """Return the rows to take, or None where they are all of them, in order."""
-    if len(joined) == size and np.array_equal(joined, np.arange(size)):
-        return None
-    return pa.array(joined)
-
-
-def _joined(
-    table: pa.Table, rows: pa.Array | None, feature: Column, what: str
-) -> pa.Array:
-    array = column(pick(table, what, feature.name), feature.name)
-    return array if rows is None else array.take(rows)

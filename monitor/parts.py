@@ -21,6 +21,7 @@ from monitor.feeds import Feeds
 from monitor.logs import logger
 from monitor.notice import Routing
 from monitor.retraining import Facts, RetrainPolicy
+from monitor.skew import replayed
 from monitor.store import Lease, Store
 from monitor.store.records import StoredReference
 from monitor.window import EPOCH, Window
@@ -68,6 +69,7 @@ class Parts:
             recomputed=opened(recomputed.source, moment, version)
             if recomputed
             else None,
+            replay=replayed(model, version),
         )
 
     def situation(  # noqa: PLR0913 - each is one fact of the situation

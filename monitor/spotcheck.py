@@ -25,6 +25,7 @@ from monitor.feeds import Feeds
 from monitor.incident import SCHEMA_CHANGE
 from monitor.problems import nearest
 from monitor.shelf import Shelf, name_of, remembered
+from monitor.skew import replayed
 from monitor.sources.base import Identified, open_source
 from monitor.versions import current_version
 from monitor.window import EPOCH, Window, floor
@@ -243,6 +244,7 @@ def _feeds(section: Model, version: str, predictions: Rows) -> Feeds:
         recomputed=open_source(recomputed.source, timestamp=moment, version=version)
         if recomputed
         else None,
+        replay=replayed(section, version),
     )
 
 

@@ -33,7 +33,7 @@ def mismatch(pairs: Pairs, *, tolerated: Part = 0.001) -> Statistic:
 
     Source: TensorFlow Data Validation's feature skew detector, for the counters.
 
-    >>> from checks.pairs import compare
+    >>> from checks.tally import compare
     >>> from checks.schema import Kind
     >>> miles = [float(i) for i in range(100)]
     >>> served = [m * 1.609344 if i % 2 else m for i, m in enumerate(miles)]

@@ -59,12 +59,37 @@ def _roles(model: Model) -> Iterator[Problem]:
         yield from _needed(model, "labels", Role.LABEL)
     elif model.evaluation is not None:
         yield from _needed(model, "evaluation", Role.LABEL)
-    if model.recomputed is not None:
-        yield from _needed(model, "recomputed", Role.ID)
+    yield from _skew(model)
     if model.evaluation is not None and model.task is Task.NONE:
         fix = "set task: binary_classification or regression."
         message = "a model without a task cannot be evaluated"
         yield Problem(path=("evaluation",), message=message, fix=fix)
+
+
+def _skew(model: Model) -> Iterator[Problem]:
+    asked, again = model.recomputed, model.replay
+    if asked is not None:
+        if asked.on is None:
+            yield from _needed(model, "recomputed", Role.ID)
+        yield from _compared(model, "recomputed", asked.columns or ())
+    if again is not None:
+        yield from _compared(model, "replay", again.columns or ())
+        yield from _compared(model, "replay", again.outputs, "outputs")
+    if asked is not None and again is not None:
+        message = "served rows are compared with recomputed ones, or replayed"
+        yield Problem(path=("replay",), message=message, fix="choose one.")
+
+
+def _compared(
+    model: Model, section: str, names: Iterable[str], key: str = "columns"
+) -> Iterator[Problem]:
+    """Find columns to be compared that the model does not have."""
+    for i, name in enumerate(names):
+        if name not in model.columns:
+            message = f"there is no column {name!r}"
+            fix = nearest(name, model.columns, noun="columns")
+            where = i if key == "columns" else name
+            yield Problem(path=(section, key, where), message=message, fix=fix)
 
 
 def _needed(model: Model, section: str, *roles: Role) -> Iterator[Problem]:

@@ -34,9 +34,11 @@ from monitor.config.scalars import (
     Text,
     budget,
     duration,
+    web_address,
 )
 from monitor.config.segments import Segments
 from monitor.config.sequence import Sequence
+from monitor.config.skew import Recomputed, Replay
 from monitor.problems import mistake
 
 if TYPE_CHECKING:
@@ -65,19 +67,12 @@ class Period(StrEnum):
     YEAR = "year"
 
 
-def _web_address(url: str) -> str:
-    if not url.startswith(("https://", "http://")):
-        message, fix = f"{url!r} is no web address", "write https://driftd.example.org"
-        raise mistake(message, fix)
-    return url.rstrip("/")
-
-
 class Server(Node):
     """Where the daemon listens."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8787, ge=0, le=65_535)
-    url: Annotated[str, AfterValidator(_web_address)] | None = None
+    url: Annotated[str, AfterValidator(web_address)] | None = None
     """Where people reach it, for the links in messages."""
 
 
@@ -126,13 +121,6 @@ class Labels(Node):
     delay: Delay = duration("0s")
     timestamp: str | None = None
     """The column that says when a label became known."""
-
-
-class Recomputed(Node):
-    """Features as the training pipeline computes them, for row-level skew."""
-
-    source: PluginSection
-    tolerance: float = Field(default=1e-6, ge=0)
 
 
 class MonitorReference(Node):
@@ -312,6 +300,7 @@ class Model(Node):
     source: PluginSection
     labels: Labels | None = None
     recomputed: Recomputed | None = None
+    replay: Replay | None = None
     segments: Segments | None = None
     false_alarm_budget: Allowance = budget("1 per 90d")
     no_data_after: int = Field(default=3, ge=1)
@@ -421,6 +410,7 @@ __all__ = [
     "Period",
     "Plugin",
     "Recomputed",
+    "Replay",
     "Segments",
     "Sequence",
     "Server",

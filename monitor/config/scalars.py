@@ -174,3 +174,11 @@ def _trigger(cron: str) -> "CronTrigger":
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - it is slow
 
     return CronTrigger.from_crontab(cron, timezone="UTC")
+
+
+def web_address(url: str) -> str:
+    """Return a web address without its last slash; refuse anything else."""
+    if not url.startswith(("https://", "http://")):
+        message, fix = f"{url!r} is no web address", "write https://driftd.example.org"
+        raise mistake(message, fix)
+    return url.rstrip("/")

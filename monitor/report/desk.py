@@ -5,7 +5,6 @@ interpreter, with an environment of a few names and no secret among them. What b
 of it is counted and logged; nothing that goes wrong here is anybody else's exception.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from monitor.logs import logger
 from monitor.report.order import Order, place, write
+from monitor.worker import environment, last_line
 
 _log = logger(__name__)
 
@@ -188,26 +188,3 @@ class ReportDesk:
             return False
         _log.info("report_drawn", **told)
         return True
-
-
-def environment(home: Path) -> dict[str, str]:
-    """Return all that the process may know: no secret, no home, no telemetry."""
-    root = str(Path(__file__).parents[2])
-    return {
-        "PATH": os.defpath,
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": root,
-        "PYTHONWARNINGS": "ignore",
-        "DO_NOT_TRACK": "1",
-        "EVIDENTLY_DISABLE_TELEMETRY": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-
-
-def last_line(said: bytes) -> str:
-    """Return the last line of what a process wrote: an exception names itself there."""
-    lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1].strip()[:500] if lines else ""

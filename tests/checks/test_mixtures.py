@@ -8,8 +8,8 @@ import pytest
 
 from checks.cause import Cause, Nature
 from checks.exact import Floats
-from checks.pairs import compare
 from checks.schema import Kind
+from checks.tally import compare
 
 N = 1_000
 AFFECTED = 0.6

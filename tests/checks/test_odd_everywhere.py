@@ -15,7 +15,7 @@ from checks.dependence import Dependence
 from checks.errors import ChecksError, Unmeasurable
 from checks.evidence import Evidence
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
-from checks.pairs import Pairs, compare
+from checks.pairs import Pairs
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Check, Subject
@@ -23,6 +23,7 @@ from checks.rows import Values
 from checks.samples import Known
 from checks.schema import Column, Kind, Role, Schema
 from checks.suite import Entry, evaluate
+from checks.tally import compare
 from checks.threshold import Threshold
 from checks.verdict import Status, Verdict
 from tests.checks.test_odd_data import LEVELS, NUMBERS

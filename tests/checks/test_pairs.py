@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.errors import ProfileError, Unmeasurable
-from checks.pairs import MAX_EXAMINED, PairingCounts, Pairs, compare
+from checks.pairs import PairingCounts, Pairs
 from checks.schema import Kind
+from checks.tally import MAX_EXAMINED, compare
 
 NUMERIC = {"column": "x", "kind": Kind.NUMERIC}
 

@@ -1,10 +1,8 @@
-"""Joins by id: labels late, twice, corrected or never; features beside each other."""
+"""Labels joined by id: late, twice, corrected or never."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -13,13 +11,11 @@ from hypothesis import strategies as st
 from checks.classes import Classes
 from checks.outcomes import BinaryOutcomes, RegressionOutcomes
 from checks.registry import Task
-from checks.schema import Column, Kind
 from monitor.errors import SourceError
 from monitor.labels import (
     LabelJoin,
     OutcomeColumns,
     join_outcomes,
-    join_pairs,
     latest_labels,
     read_outcomes,
 )
@@ -261,87 +257,3 @@ def test_a_task_without_outcomes_is_refused() -> None:
             columns=OutcomeColumns(id="", label="late"),
             task=Task.NONE,
         )
-
-
-FEATURES = (
-    Column(name="distance", kind=Kind.NUMERIC),
-    Column(name="origin", kind=Kind.CATEGORICAL),
-)
-
-
-def test_features_are_compared_row_by_row() -> None:
-    served = pa.table(
-        {"id": [3, 1, 2], "distance": [3.0, 1.0, 2.0], "origin": ["c", "a", "b"]}
-    )
-    recomputed = pa.table(
-        {"id": [1, 2, 3], "distance": [1.0, 2.5, 3.0], "origin": ["a", "b", "c"]}
-    )
-
-    counts, pairs = join_pairs(served, recomputed, id="id", features=FEATURES)
-
-    assert counts.joined == 3
-    assert (2, 1) == (pairs["distance"].match, pairs["distance"].mismatch)
-    assert pairs["origin"].match == 3
-
-
-def test_every_id_is_counted_where_it_belongs() -> None:
-    served = pa.table({"id": ["a", "b", "b", "c", None], "distance": [1.0] * 5})
-    recomputed = pa.table({"id": ["a", "b", "d", "d"], "distance": [1.0] * 4})
-
-    counts, pairs = join_pairs(served, recomputed, id="id", features=FEATURES[:1])
-
-    assert (4, 1) == (counts.served_with_id, counts.served_without_id)
-    assert (4, 0) == (counts.recomputed_with_id, counts.recomputed_without_id)
-    assert (1, 1, 2) == (counts.only_served, counts.only_recomputed, counts.duplicated)
-    assert (4, 1) == (counts.ids, counts.joined)
-    assert pairs["distance"].n_both == 1
-
-
-def test_one_column_that_cannot_be_compared_takes_no_other_along() -> None:
-    served = pa.table({"id": [1], "distance": [[1.0]], "origin": ["a"]})
-    recomputed = pa.table({"id": [1], "distance": [[2.0]], "origin": ["a"]})
-
-    _, pairs = join_pairs(served, recomputed, id="id", features=FEATURES)
-
-    assert "list" in pairs["distance"].unjoined
-    assert pairs["origin"].match == 1
-
-
-def test_a_column_that_one_side_lacks_says_so() -> None:
-    served = pa.table({"id": [1], "distance": [1.0], "origin": ["a"]})
-
-    _, pairs = join_pairs(
-        served, served.drop_columns(["origin"]), id="id", features=FEATURES
-    )
-
-    assert pairs["origin"].n_both == 0
-    assert pairs["origin"].unjoined.startswith(
-        "the recomputed features have no column 'origin'"
-    )
-
-
-def test_rows_that_never_meet_are_no_pairs() -> None:
-    served = pa.table({"id": [1], "distance": [1.0], "origin": ["a"]})
-    other = pa.table({"id": [2], "distance": [1.0], "origin": ["a"]})
-
-    counts, pairs = join_pairs(served, other, id="id", features=FEATURES)
-
-    assert (0, 1, 1) == (counts.joined, counts.only_served, counts.only_recomputed)
-    assert pairs["distance"].n_both == 0
-
-
-def test_a_day_of_traffic_is_joined_in_a_moment() -> None:
-    rng = np.random.default_rng(0)
-    n = 300_000
-    names = [f"f{i}" for i in range(20)]
-    served = pa.table(
-        {"id": np.arange(n)} | {name: rng.normal(size=n) for name in names}
-    )
-    recomputed = served.take(pa.array(rng.permutation(n)))
-    features = [Column(name=name, kind=Kind.NUMERIC) for name in names]
-
-    started = time.process_time()
-    counts, _ = join_pairs(served, recomputed, id="id", features=features)
-
-    assert counts.joined == n
-    assert time.process_time() - started < 3.0, "measured 0.2 s"

@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 
 from checks.errors import Unmeasurable
-from checks.pairs import Pairs, compare
+from checks.pairs import Pairs
 from checks.schema import Kind
 from checks.skew.mismatch import mismatch
+from checks.tally import compare
 
 
 def test_the_p_value_is_the_exact_binomial_tail() -> None:

@@ -13,10 +13,10 @@ import pytest
 from checks.schema import Column, Kind, Role, Schema
 from checks.verdict import Family, Reason, Status, Verdict
 from monitor.report import Order, ReportDesk, ahead, place
-from monitor.report.desk import environment, last_line
 from monitor.report.frame import MOST, frames
 from monitor.report.order import read, write
 from monitor.window import Window
+from monitor.worker import environment, last_line
 
 START = datetime(2013, 7, 1, tzinfo=UTC)
 DAY = Window(START, START + timedelta(days=1))

@@ -10,7 +10,7 @@ from checks.bins import Ints
 from checks.errors import ProfileError
 from checks.exact import Moments
 
-Part = int | Ints | Moments
+Part = float | Ints | Moments
 Summary = TypeVar("Summary")
 
 
@@ -43,7 +43,8 @@ def _plus(mine: Part, theirs: Any) -> Part:  # noqa: ANN401 - of the type of `mi
         return mine.merge(theirs)
     if isinstance(mine, np.ndarray):
         return frozen(mine + theirs)
-    return int(mine + theirs)
+    added = mine + theirs
+    return added if isinstance(added, float) else int(added)
 
 
 def write(kind: str, summary: object) -> bytes:

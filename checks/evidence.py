@@ -27,7 +27,8 @@ class Evidence:
     no labels are configured. Each `*_cause` says in that case, or where reading
     failed, why.
 
-    `outcome_effects` are the design effects of the metrics, by check. `segments` holds
+    `outcome_effects` are the design effects of the metrics, by check, and
+    `outcome_weights` is that of the labelled rows' weights. `segments` holds
     the same of each declared segment's rows. `centre` is the middle of the window in
     microseconds since 1970; None where its rows carry no time. `span` is when it began
     and ended, likewise; None where nobody cut it.
@@ -47,6 +48,7 @@ class Evidence:
     reference_outcomes: Outcomes | None = None
     outcomes: Outcomes | None = None
     outcome_effects: Mapping[str, float] = field(default_factory=dict)
+    outcome_weights: float = 1.0
     outcomes_cause: str = "no labels have come yet"
     values: Callable[[str], tuple[Values, Values]] | None = None
     values_cause: str = "the rows themselves are not at hand"

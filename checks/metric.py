@@ -38,8 +38,8 @@ class Metric:
     high: float
     n: int
     hidden: float = 0.0
-    count: int = 0
-    trials: int = 0
+    count: float = 0
+    trials: float = 0
 
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
@@ -98,7 +98,7 @@ def enough(n: int, what: str) -> None:
         raise Unmeasurable(cause)
 
 
-def share(count: int, trials: int, n: int) -> Metric:
+def share(count: float, trials: float, n: int) -> Metric:
     """Return the share of `count` in `trials` as a metric, with Wilson's interval."""
     low, high = wilson(count, trials)
     value = count / trials

@@ -48,14 +48,17 @@ class BinaryOutcomes:
     scores of positives and negatives, and both losses, over labelled rows with a
     score. What was refused is counted: labels of neither class, predictions of
     neither class, scores that are missing or outside [0, 1].
+
+    Of rows with weights there are as many as were looked at, and each count, histogram
+    and sum has the part of them that the weights say, which is no whole number.
     """
 
     rows: int = 0
     labelled: int = 0
-    true_positives: int = 0
-    false_positives: int = 0
-    false_negatives: int = 0
-    true_negatives: int = 0
+    true_positives: float = 0
+    false_positives: float = 0
+    false_negatives: float = 0
+    true_negatives: float = 0
     positives: Ints = field(default_factory=_no_scores)
     negatives: Ints = field(default_factory=_no_scores)
     log_loss: Moments = NOTHING
@@ -92,12 +95,12 @@ class BinaryOutcomes:
     def judged(self) -> int:
         """Labelled rows with a predicted class."""
         right = self.true_positives + self.true_negatives
-        return right + self.false_positives + self.false_negatives
+        return round(right + self.false_positives + self.false_negatives)
 
     @property
     def scored(self) -> int:
         """Labelled rows with a score."""
-        return int(self.positives.sum() + self.negatives.sum())
+        return round(float(self.positives.sum() + self.negatives.sum()))
 
     @property
     def coverage(self) -> float:
@@ -115,7 +118,7 @@ class BinaryOutcomes:
         return {cause: count for cause, count in counts.items() if count}
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - three columns, and how each is read
         cls,
         label: Values,
         prediction: Values | None = None,
@@ -123,11 +126,13 @@ class BinaryOutcomes:
         *,
         classes: Classes | None = None,
         cut: float = 0.5,
+        weights: Floats | None = None,
     ) -> Self:
         """Summarise rows; a label that is null has not come yet.
 
-        Where no `prediction` is given, a score of at least `cut` is a positive one.
-        Raises ProfileError without either, and for values that are no classes.
+        `weights` say how many rows each stands for, one where there are none. Where no
+        `prediction` is given, a score of at least `cut` is a positive one. Raises
+        ProfileError without either, and for values that are no classes.
 
         >>> outcomes = BinaryOutcomes.of([1, 0, 1, None], score=[0.9, 0.2, 0.4, 0.7])
         >>> outcomes.labelled, outcomes.true_positives, outcomes.false_negatives
@@ -144,17 +149,16 @@ class BinaryOutcomes:
             "refused_labels": truth.refused,
         }
         if score is not None:
-            summary |= _scored(truth.positive, truth.known, floats(score))
+            summary |= _scored(truth.positive, truth.known, floats(score), weights)
         if prediction is not None:
             guess = classes.read(prediction)
             both = truth.known & guess.known
-            summary |= _confusion(truth.positive, guess.positive, both)
+            summary |= _confusion(truth.positive, guess.positive, both, weights)
             summary["refused_predictions"] = guess.refused
         else:
             values = floats(score)
-            summary |= _confusion(
-                truth.positive, values >= cut, truth.known & _is_score(values)
-            )
+            both = truth.known & _is_score(values)
+            summary |= _confusion(truth.positive, values >= cut, both, weights)
         return cls(**summary)
 
 
@@ -162,30 +166,52 @@ def _is_score(values: Floats) -> Bools:
     return (values >= 0.0) & (values <= 1.0)
 
 
-def _confusion(truth: Bools, guess: Bools, rows: Bools) -> dict[str, int]:
-    cells = np.bincount(truth[rows] * 2 + guess[rows], minlength=4).tolist()
+def _confusion(
+    truth: Bools, guess: Bools, rows: Bools, weights: Floats | None
+) -> dict[str, float]:
+    part = _parts(weights, rows)
+    cells = np.bincount(truth[rows] * 2 + guess[rows], part, minlength=4).tolist()
     names = ("true_negatives", "false_positives", "false_negatives", "true_positives")
     return dict(zip(names, cells, strict=True))
 
 
-def _scored(truth: Bools, known: Bools, values: Floats) -> dict[str, Any]:
+def _parts(weights: Floats | None, rows: Bools) -> Floats | None:
+    """Return the part of so many rows that each of them stands for; None for one."""
+    if weights is None:
+        return None
+    some = weights[rows]
+    if not len(some) or some.min() == some.max():
+        return None
+    return np.asarray(some * (len(some) / some.sum()))
+
+
+def _moments(values: Floats, part: Floats | None) -> Moments:
+    if part is None:
+        return Moments.of(values)
+    return Moments(total=total(values * part), squares=total(values * values * part))
+
+
+def _scored(
+    truth: Bools, known: Bools, values: Floats, weights: Floats | None
+) -> dict[str, Any]:
     """Count scores by label, and add up the losses, over the rows that have both."""
     usable = _is_score(values)
     rows = known & usable
-    scores, positive = values[rows], truth[rows]
+    scores, positive, part = values[rows], truth[rows], _parts(weights, rows)
+    yes, no = (None, None) if part is None else (part[positive], part[~positive])
     cells = np.floor(scores * SCORE_BINS).astype(np.int64) + 1
     cells[scores == 0.0] = 0
     of_label = np.where(positive, scores, 1.0 - scores)
     loss = -np.log(np.clip(of_label, np.finfo(np.float64).eps, 1.0))
     return {
         "positives": additive.frozen(
-            np.bincount(cells[positive], minlength=SCORE_CELLS)
+            np.bincount(cells[positive], yes, minlength=SCORE_CELLS)
         ),
         "negatives": additive.frozen(
-            np.bincount(cells[~positive], minlength=SCORE_CELLS)
+            np.bincount(cells[~positive], no, minlength=SCORE_CELLS)
         ),
-        "log_loss": Moments.of(np.rint(loss / LOSS_STEP) * LOSS_STEP),
-        "brier": Moments.of((1.0 - of_label) ** 2),
+        "log_loss": _moments(np.rint(loss / LOSS_STEP) * LOSS_STEP, part),
+        "brier": _moments((1.0 - of_label) ** 2, part),
         "refused_scores": int(np.count_nonzero(~usable)),
     }
 
@@ -250,10 +276,13 @@ class RegressionOutcomes:
         return {cause: count for cause, count in counts.items() if count}
 
     @classmethod
-    def of(cls, label: Values, prediction: Values) -> Self:
+    def of(
+        cls, label: Values, prediction: Values, *, weights: Floats | None = None
+    ) -> Self:
         """Summarise rows; a label that is null or NaN has not come yet.
 
-        Raises ProfileError for values that are no numbers.
+        `weights` say how many rows each stands for, one where there are none. Raises
+        ProfileError for values that are no numbers.
 
         >>> outcomes = RegressionOutcomes.of([1.0, 2.0, None], [1.5, 1.0, 9.0])
         >>> outcomes.labelled, float(outcomes.absolute.total)
@@ -264,27 +293,29 @@ class RegressionOutcomes:
         rows = known & usable
         error = guess[rows] - truth[rows]
         absolute = np.abs(error)
-        squared = Moments.of(error * error)
+        part = _parts(weights, rows)
+        squared = _moments(error * error, part)
+        of = 1.0 if part is None else part
         return cls(
             rows=len(truth),
             labelled=int(np.count_nonzero(known)),
             judged=int(np.count_nonzero(rows)),
-            error=Moments(total=total(error), squares=squared.total),
-            absolute=Moments(total=total(absolute), squares=squared.total),
+            error=Moments(total=total(error * of), squares=squared.total),
+            absolute=Moments(total=total(absolute * of), squares=squared.total),
             squared=squared,
-            label=Moments.of(truth[rows]),
-            errors=_error_histogram(absolute),
+            label=_moments(truth[rows], part),
+            errors=_error_histogram(absolute, part),
             refused_labels=int(np.count_nonzero(~known & ~np.isnan(truth))),
             refused_predictions=int(np.count_nonzero(~usable)),
         )
 
 
-def _error_histogram(absolute: Floats) -> Ints:
+def _error_histogram(absolute: Floats, part: Floats | None) -> Ints:
     """Count absolute errors in logarithmic bins, as the bits of a float spell."""
     bits = np.ascontiguousarray(absolute).view(np.int64)
     lowest = (ERROR_OCTAVES.start + 1023) * ERROR_BINS_PER_OCTAVE
     cells = np.clip((bits >> 48) - lowest + 1, 0, ERROR_CELLS - 1)
-    return additive.frozen(np.bincount(cells, minlength=ERROR_CELLS))
+    return additive.frozen(np.bincount(cells, part, minlength=ERROR_CELLS))
 
 
 Outcomes = BinaryOutcomes | RegressionOutcomes

@@ -17,6 +17,8 @@ from checks.values import family_of, hashes, mix
 
 KEY = "driftd_hash"
 """The column in which a sample keeps the hash of each row."""
+FAIR = np.uint64(0xFA125A3B1E000001)
+"""What keeps the hash that evens weights out apart from others of the same row."""
 KEY_COLUMNS = 6
 """Columns whose values choose a row that has no id; the rest only break ties."""
 
@@ -106,6 +108,23 @@ def row_hashes(
     for name in plain:
         keys = mix(keys ^ hashes(read(name)))
     return keys
+
+
+def fair(rows: pa.Table, weights: npt.NDArray[np.float64], by: str | None) -> pa.Table:
+    """Return the rows that make a sample of one weight: no row stands for more.
+
+    Each is kept with its weight's share of the largest one, which a hash of its own
+    decides: the same rows wherever they are asked for.
+
+    >>> rows = pa.table({"id": [str(k) for k in range(4000)]})
+    >>> fair(rows, np.repeat([1.0, 4.0], 2000), "id").num_rows
+    2512
+    """
+    if not len(weights) or weights.min() == weights.max():
+        return rows
+    keys = mix(row_keys(rows.column, rows.schema, rows.num_rows, by) ^ FAIR)
+    chance = (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return rows.take(arrow(np.flatnonzero(chance < weights / weights.max())))
 
 
 def smallest(keys: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.int64]:

@@ -352,6 +352,7 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
     found = entry.check.measure(*sides, **entry.options)
     if entry.check.subject is Subject.OUTCOMES:
         effect = evidence.outcome_effects.get(entry.check.name, 1.0)
+        found = found.widened(evidence.outcome_weights)
         return found.widened(effect, len(reference.block_rows))
     if entry.check.subject in (Subject.COLUMN, Subject.VALUES):
         found = _looked_at(entry, found, reference, evidence)

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from checks.correction import Correction
+from checks.errors import Unmeasurable
 from checks.evidence import Evidence
 from checks.outcomes import Outcomes
 from checks.profile import Profile, merge_all
@@ -28,7 +29,7 @@ from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine, remarks
 from monitor.engines.local import usual_threads
-from monitor.feeds import Feeds, with_outcomes
+from monitor.feeds import Feeds, even, with_outcomes
 from monitor.finding import explanation
 from monitor.notes import notes
 from monitor.raw import (
@@ -174,7 +175,7 @@ class Assessment:
             "window": {
                 "start": rfc3339(self.window.start) if self.window else None,
                 "end": rfc3339(self.window.end) if self.window else None,
-                "rows": self.profile.rows,
+                "rows": self.profile.traffic,
                 "sampled": self.profile.rows,
             },
             "reference": {"id": self.baseline_id, "rows": self.reference_rows},
@@ -357,7 +358,11 @@ def _sampled(
     features = (*table.with_role(Role.FEATURE), *table.with_role(Role.SEGMENT))
     rarity = partial(baseline.reference.rarity, at=window.centre if window else None)
     known = replace(baseline.known(features), rarity=rarity)
-    return {"known": known, "sample": counted.sample.table}
+    try:
+        rows = even(counted.sample.table, table)
+    except Unmeasurable as unmeasurable:
+        return {"sample_cause": unmeasurable.cause}
+    return {"known": known, "sample": rows}
 
 
 _NO_EARLIER_ROWS = (

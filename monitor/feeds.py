@@ -15,8 +15,10 @@ from checks.evidence import Evidence
 from checks.outcomes import Outcomes
 from checks.profile import Bins
 from checks.registry import Task
-from checks.sample import arrow
+from checks.sample import arrow, fair
 from checks.samples import LOSS
+from checks.schema import Role, Schema
+from checks.weight import UNIT, WEIGHT, units_of
 from monitor.baseline import Baseline, Performance, outcome_columns
 from monitor.config import Model
 from monitor.engines.base import Rows
@@ -111,16 +113,24 @@ def _without(evidence: Evidence, cause: str) -> Evidence:
 
 def judged_by(evidence: Evidence, baseline: Baseline, found: LabelJoin) -> Evidence:
     """Put what labels say of all rows, and of each segment, beside the reference's."""
+    effects = found.effects
     return replace(
-        _part(evidence, baseline.performance, found.outcomes),
+        _part(evidence, baseline.performance, found.outcomes, effects.get(None, 1.0)),
         segments={
-            name: _part(part, baseline.segments[name], found.segments[name])
+            name: _part(
+                part,
+                baseline.segments[name],
+                found.segments[name],
+                effects.get(name, 1.0),
+            )
             for name, part in evidence.segments.items()
         },
     )
 
 
-def _part(evidence: Evidence, known: Performance, found: Outcomes) -> Evidence:
+def _part(
+    evidence: Evidence, known: Performance, found: Outcomes, weights: float
+) -> Evidence:
     """Put the outcomes of some rows beside what else is known of them."""
     if known.outcomes is None or found.labelled == 0:
         return replace(evidence, outcomes_cause=known.cause or evidence.outcomes_cause)
@@ -129,6 +139,7 @@ def _part(evidence: Evidence, known: Performance, found: Outcomes) -> Evidence:
         reference_outcomes=known.outcomes,
         outcomes=found,
         outcome_effects=known.effects,
+        outcome_weights=weights,
     )
 
 
@@ -151,9 +162,14 @@ def labelled(
     segments = bins.segments if bins is not None else ()
     asked = [condition.column for s in segments for condition in s.conditions]
     wanted = [columns.id, columns.prediction, columns.score, *asked]
+    bearing = [column.name for column in section.table if column.role.weighs]
+    wanted += [*bearing, WEIGHT]
     predictions = whole(
         feeds.predictions, window, list(dict.fromkeys(n for n in wanted if n))
     )
+    predictions = weighed(predictions, section.table)
+    if WEIGHT in predictions.column_names:
+        columns = replace(columns, weight=WEIGHT)
     # A label becomes known after its prediction was made, never before.
     since = window and Window(window.start, max(as_of, window.start) + _MOMENT)
     names = [columns.id, columns.label, *([known] if known else [])]
@@ -173,6 +189,28 @@ def labelled(
         classes=section.classes,
         divide=divide,
     )
+
+
+def weighed(rows: pa.Table, table: Schema) -> pa.Table:
+    """Return rows with what each stands for in one column, whatever columns tell it.
+
+    Raises Unmeasurable for weights that mean nothing.
+    """
+    units = units_of(table, rows.column_names, rows.column, rows.num_rows)
+    if units is None:
+        return rows
+    if WEIGHT in rows.column_names:
+        rows = rows.drop_columns([WEIGHT])
+    return rows.append_column(WEIGHT, arrow(units / UNIT))
+
+
+def even(rows: pa.Table, table: Schema) -> pa.Table:
+    """Return rows of which each stands for as many: fewer, where some stood for more.
+
+    Raises Unmeasurable for weights that mean nothing.
+    """
+    units = units_of(table, rows.column_names, rows.column, rows.num_rows)
+    return rows if units is None else fair(rows, units / UNIT, table.first(Role.ID))
 
 
 _MOMENT = timedelta(microseconds=1)

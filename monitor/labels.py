@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks.bins import Floats, Ints
-from checks.classes import Classes, floats
+from checks.classes import Bools, Classes, floats
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
 from checks.registry import Task
 from checks.sample import arrow
@@ -29,7 +29,8 @@ class OutcomeColumns:
     """The names of the columns that a join of labels reads.
 
     `labelled_at` says when a label became known, `predicted_at` when the prediction
-    was made; without the first, all labels count as known at any time.
+    was made; without the first, all labels count as known at any time. `weight` says
+    how many rows a prediction stands for, one where it is None.
     """
 
     id: str
@@ -38,6 +39,7 @@ class OutcomeColumns:
     score: str | None = None
     labelled_at: str | None = None
     predicted_at: str | None = None
+    weight: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,8 @@ class LabelJoin:
     `orphans` are labelled ids without a prediction among those given, `repeated` the
     rows of a prediction that was logged before, `without_id` those that no label can
     ever find; these stay in the outcomes, unlabelled. `segments` holds the outcomes of
-    the rows of each segment that was asked for.
+    the rows of each segment that was asked for. `effects` is by how much uneven weights
+    of the labelled rows make these less certain, by segment and None for all rows.
     """
 
     outcomes: Outcomes
@@ -73,6 +76,7 @@ class LabelJoin:
     repeated: int
     without_id: int
     segments: Mapping[str, Outcomes] = field(default_factory=dict)
+    effects: Mapping[str | None, float] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:
@@ -130,7 +134,7 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
     predictions that the task cannot read.
     """
     latest = latest_labels(labels, columns=columns, as_of=as_of)
-    names = (columns.prediction, columns.score, columns.predicted_at)
+    names = (columns.prediction, columns.score, columns.predicted_at, columns.weight)
     table = pick(predictions, "predictions", columns.id, *names)
     rows = pa.array(_once(table, columns))
     ours, at = _found(column(table, columns.id).take(rows), latest, columns)
@@ -141,15 +145,30 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
         of = label.take(places)
         return _summarise(made.take(places), of, columns, task, classes)
 
-    parts = divide(predictions.take(rows)) if divide is not None else ()
+    parts = list(divide(predictions.take(rows)) if divide is not None else ())
+    known = np.asarray(pc.is_valid(label))
+    every: list[tuple[str | None, Ints]] = [(None, np.arange(len(known))), *parts]
     return LabelJoin(
         outcomes=_summarise(made, label, columns, task, classes),
         segments={name: summary(arrow(places)) for name, places in parts},
+        effects={n: _effect(made, known, columns, places) for n, places in every},
         labels=latest,
         orphans=len(latest.table) - int(np.count_nonzero(at >= 0)),
         repeated=len(table) - len(rows),
         without_id=int(np.count_nonzero(ours < 0)),
     )
+
+
+def _effect(
+    made: pa.Table, known: Bools, columns: OutcomeColumns, places: Ints
+) -> float:
+    """Return Kish's design effect of the weights of some labelled predictions."""
+    if columns.weight is None:
+        return 1.0
+    weights = floats(column(made, columns.weight))[places[known[places]]]
+    if not len(weights) or weights.min() == weights.max():
+        return 1.0
+    return max(1.0, float(len(weights) * (weights**2).sum() / weights.sum() ** 2))
 
 
 def _found(
@@ -223,10 +242,13 @@ def _summarise(
 ) -> Outcomes:
     prediction = column(table, columns.prediction) if columns.prediction else None
     score = column(table, columns.score) if columns.score else None
+    weights = floats(column(table, columns.weight)) if columns.weight else None
     if task is Task.BINARY_CLASSIFICATION:
-        return BinaryOutcomes.of(label, prediction, score, classes=classes)
+        return BinaryOutcomes.of(
+            label, prediction, score, classes=classes, weights=weights
+        )
     if task is Task.REGRESSION and prediction is not None:
-        return RegressionOutcomes.of(label, prediction)
+        return RegressionOutcomes.of(label, prediction, weights=weights)
     msg = f"task {task.value} with these columns has no outcomes to measure"
     raise SourceError(msg, permanent=True)
 

@@ -21,6 +21,7 @@ from monitor.feeds import Feeds
 from monitor.logs import logger
 from monitor.notice import Routing
 from monitor.retraining import Facts, RetrainPolicy
+from monitor.sampling import sampled
 from monitor.skew import replayed
 from monitor.store import Lease, Store
 from monitor.store.records import StoredReference
@@ -63,7 +64,9 @@ class Parts:
         moment, opened = model.time_column, self.open_source
         labels, recomputed = model.labels, model.recomputed
         return Feeds(
-            predictions=opened(model.source, moment, version),
+            predictions=sampled(
+                opened(model.source, moment, version), model.sampling, model.table
+            ),
             reference=opened(model.reference, None, version),
             labels=opened(labels.source, labels.timestamp, version) if labels else None,
             recomputed=opened(recomputed.source, moment, version)

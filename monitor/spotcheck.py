@@ -24,6 +24,7 @@ from monitor.evaluate import Assessment, Watch, assess
 from monitor.feeds import Feeds
 from monitor.incident import SCHEMA_CHANGE
 from monitor.problems import nearest
+from monitor.sampling import sampled
 from monitor.shelf import Shelf, name_of, remembered
 from monitor.skew import replayed
 from monitor.sources.base import Identified, open_source
@@ -104,14 +105,14 @@ def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessm
     """Evaluate what is asked for; raises SourceError when nothing can be read."""
     section = watch.section
     version = current_version(section.version)
-    served = open_source(section.source, timestamp=section.time_column, version=version)
-    predictions: Rows = served
+    every = open_source(section.source, timestamp=section.time_column, version=version)
+    served = sampled(every, section.sampling, section.table)
+    given = every if asked.data is None else _given(asked.data, section)
+    predictions = sampled(given, section.sampling, section.table)
     window: Window | None
-    if asked.data is not None:
-        predictions = _given(asked.data, section)
     if asked.whole:
         watch = _on_a_file(watch)
-        window = _span(predictions, section.time_column)
+        window = _span(given, section.time_column)
         predictions = _Whole(predictions)
     else:
         window = window_of(watch, asked, now)

@@ -74,6 +74,17 @@ def floor(moment: datetime, every: timedelta) -> datetime:
     return moment - (moment - EPOCH) % every
 
 
+def around(window: Window, every: timedelta) -> Window:
+    """Return the whole multiples of `every` that a window has a part of.
+
+    >>> start, minutes = datetime(2013, 4, 1, 6, 30, tzinfo=UTC), timedelta(minutes=30)
+    >>> str(around(Window(start, start + minutes), timedelta(hours=1)))
+    '2013-04-01T06:00:00Z/2013-04-01T07:00:00Z'
+    """
+    end = floor(window.end, every)
+    return Window(floor(window.start, every), end + every * (end < window.end))
+
+
 def windows_due(  # noqa: PLR0913 - the whole question, in the open
     *,
     length: timedelta,

@@ -24,6 +24,7 @@ from checks.schema import Column, Kind, Role, Schema
 from monitor.config.document import Substituted, scalar
 from monitor.config.node import Node
 from monitor.config.plugin import Plugin, PluginSection, base_of, with_folders
+from monitor.config.sampling import Sampling
 from monitor.config.scalars import (
     Allowance,
     Budget,
@@ -51,6 +52,8 @@ _KIND_OF_ROLE = {
     Role.ATTRIBUTION: Kind.NUMERIC,
     Role.ID: Kind.CATEGORICAL,
     Role.SEGMENT: Kind.CATEGORICAL,
+    Role.WEIGHT: Kind.NUMERIC,
+    Role.SAMPLING_FRACTION: Kind.NUMERIC,
     Role.IGNORED: Kind.CATEGORICAL,
 }
 
@@ -301,6 +304,7 @@ class Model(Node):
     labels: Labels | None = None
     recomputed: Recomputed | None = None
     replay: Replay | None = None
+    sampling: Sampling | None = None
     segments: Segments | None = None
     false_alarm_budget: Allowance = budget("1 per 90d")
     no_data_after: int = Field(default=3, ge=1)
@@ -411,6 +415,7 @@ __all__ = [
     "Plugin",
     "Recomputed",
     "Replay",
+    "Sampling",
     "Segments",
     "Sequence",
     "Server",

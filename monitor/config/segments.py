@@ -15,7 +15,8 @@ from monitor.problems import Problem, mistake, nearest
 from monitor.window import EPOCH, parse_time
 
 if TYPE_CHECKING:
-    from checks.segment import Condition, Declared
+    from checks import segment as checked
+    from checks.segment import Declared
 
 MOST = 100
 """Segments of one model: each is counted, kept and judged by itself."""
@@ -72,7 +73,7 @@ class Asked(Node):
             return "no value is at least the one and below the other"
         return None
 
-    def condition(self, column: Column) -> "Condition":
+    def condition(self, column: Column) -> "checked.Condition":
         """Return the condition as the checks know it."""
         from checks.segment import Condition  # noqa: PLC0415 - reading is light
 
@@ -131,6 +132,22 @@ _ASKED = WithJsonSchema(
 )
 
 
+Condition = Annotated[dict[str, Annotated[Asked, _ASKED]], Field(min_length=1)]
+"""What is asked of some columns, all of it together."""
+
+
+def conditions(rule: Condition, table: Schema) -> "Iterator[checked.Condition]":
+    """Return what a rule asks as the checks know it."""
+    kinds = {column.name: column for column in table}
+    return (asked.condition(kinds[name]) for name, asked in rule.items())
+
+
+def asked(rule: Condition, table: Schema) -> Iterator[Problem]:
+    """Find what does not fit between a rule and the model's columns."""
+    for column, one in rule.items():
+        yield from _asked(column, one, table)
+
+
 class Segments(Node):
     """Parts of the rows that are watched by themselves.
 
@@ -142,9 +159,7 @@ class Segments(Node):
 
     columns: tuple[str, ...] | None = None
     top: int = Field(default=10, ge=1, le=MOST)
-    where: dict[
-        Name, Annotated[dict[str, Annotated[Asked, _ASKED]], Field(min_length=1)]
-    ] = Field(default_factory=dict)
+    where: dict[Name, Condition] = Field(default_factory=dict)
     min_rows: int = Field(default=100, ge=1)
     checks: tuple[str, ...] | None = Field(default=None, min_length=1)
 
@@ -171,15 +186,11 @@ class Segments(Node):
         """Return the segments as the checks know them."""
         from checks.segment import Declared, Segment  # noqa: PLC0415 - reading is light
 
-        kinds = {column.name: column for column in table}
         return Declared(
             columns=dict.fromkeys(self.divided(table), self.top),
             named=tuple(
-                Segment(
-                    name=name,
-                    conditions=tuple(a.condition(kinds[c]) for c, a in asked.items()),
-                )
-                for name, asked in self.where.items()
+                Segment(name=name, conditions=tuple(conditions(rule, table)))
+                for name, rule in self.where.items()
             ),
         )
 
@@ -197,10 +208,9 @@ class Segments(Node):
             message = f"these may be {count} segments, and at most {MOST} are watched"
             yield Problem(path=("top",), message=message, fix="name fewer.")
         yield from _divided(columns, table)
-        for name, asked in self.where.items():
-            for column, one in asked.items():
-                for problem in _asked(column, one, table):
-                    yield problem.under("where", name)
+        for name, rule in self.where.items():
+            for problem in asked(rule, table):
+                yield problem.under("where", name)
 
 
 def _divided(columns: Iterable[str], table: Schema) -> Iterator[Problem]:

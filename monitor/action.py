@@ -1,12 +1,13 @@
 """The port to the outside: what a delivery is, and what an action must offer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from checks.verdict import Family
+from monitor.incident import Incident
 
 
 class Kind(StrEnum):
@@ -147,5 +148,22 @@ class Followable(Protocol):
         """Return how far the work has come; None where the target does not say.
 
         Raises ActionError where it cannot be asked now.
+        """
+        ...
+
+
+@runtime_checkable
+class Refreshable(Protocol):
+    """An action whose receiver forgets what fires unless it is told again."""
+
+    @property
+    def every(self) -> timedelta:
+        """How often it has to be told."""
+        ...
+
+    def refresh(self, incidents: Iterable[Incident]) -> int:
+        """Tell how incidents stand, firing or ended; return of how many.
+
+        Raises ActionError.
         """
         ...

@@ -32,6 +32,7 @@ from monitor.holding import PERIOD, holding
 from monitor.opening import source
 from monitor.parts import Baselines, Parts
 from monitor.reevaluate import Reevaluation
+from monitor.refresh import Refresher
 from monitor.report import Order, ReportDesk, ahead, place
 from monitor.store import Lease, Store
 from monitor.window import Window
@@ -90,6 +91,7 @@ class App:
         )
         self._baselines = Baselines(self.store, source)
         self.followup = FollowUp(self.store, self.actions)
+        self.refresher = Refresher(config, self.store, self.actions)
         self.cycle = Cycle(self._parts, self._baselines)
         self.ticked: datetime | None = None
         self._alone = threading.Lock()
@@ -134,6 +136,10 @@ class App:
             rng=self.world.rng,
             limit=limit,
         )
+
+    def refresh(self) -> int:
+        """Tell those who forget what fires; return how many incidents were told."""
+        return self.refresher.round(self.world.clock.now())
 
     def follow_up(self) -> int:
         """Ask targets how far the retrainings have come; return how many moved."""

@@ -32,6 +32,9 @@ DELIVERING = timedelta(seconds=2)
 FOLLOWING = timedelta(seconds=30)
 """How often targets are asked about the retrainings they took."""
 
+REFRESHING = timedelta(seconds=10)
+"""How often it is asked who has to be told again."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -72,13 +75,16 @@ class Service:
             for model in app.config.models.values()
             for monitor in model.monitors.values()
         ]
+        jobs = [
+            Job(name="round", act=self.look, every=interval(every)),
+            Job(name="deliveries", act=self.deliver, every=DELIVERING),
+            Job(name="retrainings", act=self.follow_up, every=FOLLOWING),
+        ]
+        if app.refresher.wanted:
+            jobs.append(Job(name="refresh", act=self.refresh, every=REFRESHING))
         # The alarm rings by the machine's clock, whatever the app takes for now.
         self.scheduler = Scheduler(
-            [
-                Job(name="round", act=self.look, every=interval(every)),
-                Job(name="deliveries", act=self.deliver, every=DELIVERING),
-                Job(name="retrainings", act=self.follow_up, every=FOLLOWING),
-            ],
+            jobs,
             clock=SystemClock(),
         )
 
@@ -111,6 +117,10 @@ class Service:
     def follow_up(self) -> None:
         """Ask how far the retrainings under way have come."""
         self._app.follow_up()
+
+    def refresh(self) -> None:
+        """Tell those who forget what fires."""
+        self._app.refresh()
 
     def finish(self, seconds: float) -> bool:
         """End the work in hand and flush the outbox; False when time is up first."""

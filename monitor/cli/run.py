@@ -49,6 +49,7 @@ def run(
         told = [(event, _told(app, event)) for event in app.round()]
         counts = app.deliver()
         app.follow_up()
+        app.refresh()
         waiting = list(put_off(app, clock.now()))
         app.reports.drain(DRAWING)
     events = [event for event, _ in told]

@@ -1,6 +1,7 @@
 """The SQL of incidents and of the rows that say how they moved."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -58,6 +59,16 @@ def are_open(
 def named(connection: Connection, names: Collection[str]) -> list[Incident]:
     """Return the incidents of these ids, in whatever state."""
     wanted = select(incident).where(incident.c.id.in_(names)).order_by(incident.c.id)
+    return [rows.incident_of(row) for row in connection.execute(wanted).mappings()]
+
+
+def ended_since(connection: Connection, moment: datetime) -> list[Incident]:
+    """Return the incidents that have resolved since a moment, by their ids."""
+    wanted = (
+        select(incident)
+        .where(incident.c.state == State.RESOLVED.value, incident.c.resolved >= moment)
+        .order_by(incident.c.id)
+    )
     return [rows.incident_of(row) for row in connection.execute(wanted).mappings()]
 
 

@@ -155,6 +155,11 @@ class Store:
         with self._transaction(writes=False) as connection:
             return incidents.named(connection, ids)
 
+    def incidents_ended(self, since: datetime) -> list[Incident]:
+        """Return the incidents that have resolved since a moment."""
+        with self._transaction(writes=False) as connection:
+            return incidents.ended_since(connection, since)
+
     def newest_incidents(self, limit: int = 100) -> list[Incident]:
         """Return the incidents that opened last, in whatever state."""
         with self._transaction(writes=False) as connection:

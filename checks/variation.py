@@ -9,12 +9,14 @@ shares, in coordinates in which independent rows vary alike in all directions
 Days differ in one direction above all: their level, which is the mean of the ranks of
 an ordered column, and elsewhere the direction in which the stretches differ most. So a
 window is asked two things. Is its level unusual: Student's t of a further observation.
-And is its shape unusual, given its level: what the level and its square explain is
-taken away first, and the rest is compared with what they left over in the reference
-(the ANOVA-type statistic of Brunner, Dette and Munk, J. Am. Stat. Assoc. 92, 1997:
-Box's approximation of a sum of unequal squares by an F distribution). A season, where
-one is found, is taken away before both. So a shift of the level must exceed what days
-do by themselves, and a change of shape cannot hide behind it.
+And is its shape unusual, given its level: what the level and its powers explain is
+taken away first (`checks/regression.py`), and the rest is compared with what they left
+over in the reference (the ANOVA-type statistic of Brunner, Dette and Munk, J. Am. Stat.
+Assoc. 92, 1997: Box's approximation of a sum of unequal squares by an F distribution).
+A season, where one is found, is taken away before both, and where stretches have
+heavier tails than normal ones, both are asked by these (`checks/tails.py`). So a shift
+of the level must exceed what days do by themselves, and a change of shape cannot hide
+behind it.
 """
 
 import math
@@ -23,12 +25,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import special
 
 from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.compare import summed
+from checks.regression import CHANCE, Curve, Regression, by_chance
 from checks.season import Season
+from checks.tails import Tails
 from checks.values import mix
 
 FEWEST = 8
@@ -45,8 +48,8 @@ EXPECTED = 1
 """Rows of a stretch below which a level is not told apart from the rest."""
 LAGS = 14
 """Stretches over which one may remember another, at most."""
-SEASONAL = 0.01
-"""A season is believed in where chance would make one so rarely."""
+NEAREST = 0.1
+"""Share of its variance that a stretch keeps, at least, beside what it taught."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -197,26 +200,41 @@ def _stretched(reference: NumericProfile) -> Ints:
     return np.asarray(np.unique(group, return_inverse=True)[1], np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class _Regression:
-    """A linear regression: its coefficients, and how far out a further row lies."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """What a level explains of the other coordinates, and what it leaves over.
 
-    coefficients: Floats
-    spread: Floats
+    `left` is left over in each stretch, and `total` its variance in all directions
+    together: that of so many equal `kinds`, with `degrees` of freedom for each.
+    """
+
+    curve: Curve
+    left: Floats
+    total: float
+    kinds: float
+    degrees: float
 
     @classmethod
-    def of(cls, design: Floats, points: Floats) -> "_Regression":
-        """Regress points on a design by least squares."""
-        spread = np.asarray(np.linalg.pinv(design.T @ design), np.float64)
-        return cls(spread @ design.T @ points, spread)
+    def of(
+        cls, level: Floats, others: Floats, *, free: float, degrees: float
+    ) -> "_Shape":
+        """Explain the other coordinates by the level."""
+        curve = Curve.of(level, others)
+        left = curve.left(level, others)
+        covariance = left.T @ left / max(free - curve.powers, 1.0)
+        degrees = max(degrees - curve.powers, 2.0)
+        total = float(np.trace(covariance))
+        # The squares of a covariance that is estimated are too large by its errors.
+        squares = float((covariance**2).sum()) - total**2 / degrees
+        squares *= degrees**2 / ((degrees - 1) * (degrees + 2))
+        d = max(left.shape[1], 1)
+        kinds = min(max(total**2 / squares, 1.0), d) if squares > 0.0 else d
+        return cls(curve=curve, left=left, total=total, kinds=kinds, degrees=degrees)
 
-    def turned(self, axes: Floats) -> "_Regression":
-        """Return the same regression in other coordinates of the points."""
-        return _Regression(self.coefficients @ axes, self.spread)
-
-    def leverage(self, term: Floats) -> float:
-        """Return by which share of the residual variance a prediction is unsure."""
-        return float(term @ self.spread @ term)
+    @property
+    def spare(self) -> float:
+        """The variance in one direction, on average."""
+        return self.total / float(max(self.left.shape[1], 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,23 +243,23 @@ class _Fit:
 
     `axes` (groups × d) turn shares into coordinates, the first of which is the level.
     `season` explains all of them by the moment, its terms less their `centre`; `shape`
-    explains the others by the level and its square. `level` is the variance of the
-    level (`unit` its deviation, no less than that of rows), `rest` the covariance of
-    the others, with `degrees` of freedom. `memory` stretches make one independent one.
-    `rows` are those of a typical stretch, and `noise` the variance that one row adds.
-    `explains` tells whether there is a season.
+    explains the others by the level. `level` is the variance of the level (`unit` its
+    deviation, no less than that of rows), with `degrees` of freedom. `memory` stretches
+    make one independent one. `rows` are those of a typical stretch, and `noise` the
+    variance that one row adds. `explains` tells whether there is a season.
     """
 
     axes: Floats
     waves: Season
     centre: Floats
-    season: _Regression
+    season: Regression
     memory: float
     level: float
     unit: float
     degrees: float
-    shape: _Regression
-    rest: Floats
+    level_tails: Tails
+    shape: _Shape
+    shape_tails: Tails
     rows: float
     noise: float
     explains: bool
@@ -257,7 +275,7 @@ class _Fit:
         axes, points = _cloud(counts)
         terms = waves.terms(seen.centres[held] if waves.waves else rows)
         centre = np.append(0.0, terms[:, 1:].mean(axis=0))
-        season = _Regression.of(terms - centre, points)
+        season = Regression.of(terms - centre, points)
         left = points - (terms - centre) @ season.coefficients
         turn = _turn(left, ordered=seen.ordered)
         left = left @ turn
@@ -266,14 +284,13 @@ class _Fit:
         degrees = _independent(len(left), memory) - used
         if min(free, degrees) < FEWEST / 2:
             return None
-        level = float((left[:, 0] ** 2).sum() / free)
         typical = 1 / float((1 / rows).mean())
+        level = float((left[:, 0] ** 2).sum() / free)
         unit = math.sqrt(max(level, 1 / typical))
-        bent = _bent(left[:, 0] / unit)
-        shape = _Regression.of(bent, left[:, 1:])
-        rest = left[:, 1:] - bent @ shape.coefficients
-        covariance = rest.T @ rest / max(free - 2, 1.0)
-        spare = float(np.trace(covariance)) / max(rest.shape[1], 1)
+        shape = _Shape.of(left[:, 0] / unit, left[:, 1:], free=free, degrees=degrees)
+        noise = max(1.0, shape.spare * typical)
+        more = noise * np.maximum(0.0, 1 / rows - 1 / typical)
+        out = season.leverage(terms - centre)
         return cls(
             axes=axes @ turn,
             waves=waves,
@@ -283,10 +300,16 @@ class _Fit:
             level=level,
             unit=unit,
             degrees=degrees,
+            level_tails=_tails(left[:, :1], 1.0, out, more / unit**2),
             shape=shape,
-            rest=covariance,
+            shape_tails=_tails(
+                shape.left,
+                shape.kinds,
+                out + shape.curve.leverage(left[:, 0] / unit),
+                more / max(shape.spare, 1 / typical),
+            ),
             rows=typical,
-            noise=max(1.0, spare * typical),
+            noise=noise,
             explains=_explains(points, left, used),
         )
 
@@ -294,44 +317,40 @@ class _Fit:
         """Return the p-value of a window's counts: unusual in level, or in shape."""
         half = 0.5 / before.sum()
         share = (before / before.sum() + half) / (1 + half * len(before))
-        term = np.eye(1, len(self.centre))[0]
+        term = np.eye(1, len(self.centre))
         if at is not None:
-            term = self.waves.terms(np.array([at]))[0] - self.centre
+            term = self.waves.terms(np.array([at])) - self.centre
         point = (now / now.sum() - share) @ self.axes
         if at is not None:
             # The intercept too: rows weigh the whole, stretches the mean of the fit.
-            point = point - term @ self.season.coefficients
-        out = self.season.leverage(term) * self.memory
+            point = point - term[0] @ self.season.coefficients
+        out = float(self.season.leverage(term)[0]) * self.memory
         # Few windows that one is compared with are unsure themselves.
         few = self.rows / float(before.sum())
         out += max(0.0, few - float(self.season.spread[0, 0]))
         # A smaller window than the stretches is noisier by what its rows lack.
         more = max(0.0, self.noise * (1 / rows - 1 / self.rows))
         level = max(self.level + more, 1 / rows) * (1 + out)
-        deviations = abs(float(point[0])) / math.sqrt(level)
-        ends = [2 * float(special.stdtr(self.degrees, -deviations))]
-        if len(point) > 1:
-            bent = _bent(point[:1] / self.unit)[0]
-            left = point[1:] - bent @ self.shape.coefficients
-            out += self.shape.leverage(bent) * self.memory
-            ends.append(self._shape_tail(left, more, rows, 1 + out))
-        return min(1.0, len(ends) * min(ends))
+        found = self.level_tails.beyond(point[:1], level, self.degrees)
+        d = len(point) - 1
+        if not d:
+            return found
+        at_level = point[:1] / self.unit
+        out += float(self.shape.curve.leverage(at_level)[0]) * self.memory
+        total = max(self.shape.total + d * more, d / rows) * (1 + out)
+        left = self.shape.curve.left(at_level, point[None, 1:])[0]
+        shape = self.shape_tails.beyond(left, total, self.shape.degrees)
+        return min(1.0, 2 * min(found, shape))
 
-    def _shape_tail(
-        self, left: Floats, more: float, rows: float, scale: float
-    ) -> float:
-        """Return the p-value of what the level leaves over, by Box's approximation."""
-        degrees = max(self.degrees - 2, 2.0)
-        total = float(np.trace(self.rest))
-        squares = float((self.rest**2).sum())
-        # The squares of a covariance that is estimated are too large by its errors.
-        true = squares - total**2 / degrees
-        true *= degrees**2 / ((degrees - 1) * (degrees + 2))
-        d = len(left)
-        kinds = min(max(total**2 / true, 1.0), d) if true > 0 else float(d)
-        total = max(total + d * more, d / rows)
-        figure = float(left @ left) / total / scale
-        return float(special.fdtrc(kinds, kinds * degrees, figure))
+
+def _tails(points: Floats, kinds: float, out: Floats, more: Floats) -> Tails:
+    """Measure how far out stretches lie, now and then.
+
+    What each of them taught makes it look nearer, by its leverage `out`; few rows make
+    it lie farther out, by this much `more` of the variance.
+    """
+    variance = np.maximum(1 - out, NEAREST) * (1 + more)
+    return Tails.of(points / np.sqrt(variance)[:, None], kinds)
 
 
 def _cloud(counts: Ints) -> tuple[Floats, Floats]:
@@ -354,11 +373,6 @@ def _turn(points: Floats, *, ordered: bool) -> Floats:
     if ordered:
         return np.eye(points.shape[1])
     return np.asarray(np.linalg.eigh(points.T @ points)[1][:, ::-1])
-
-
-def _bent(level: Floats) -> Floats:
-    """Return the terms that a level explains other coordinates by."""
-    return np.stack([np.ones(len(level)), level, level**2], axis=1)
 
 
 def _memory(points: Floats) -> float:
@@ -393,12 +407,5 @@ def _explains(points: Floats, left: Floats, used: float) -> bool:
     """Tell whether a season explains more of the stretches than chance would."""
     if used <= 1:
         return False
-    after = left.T @ left
-    total = float(np.trace(after))
-    gain = float(((points - points.mean(axis=0)) ** 2).sum()) - total
-    if total <= 0.0:
-        return gain > 0.0
-    kinds = total**2 / float((after**2).sum())
-    free = len(points) - used
-    figure = gain / (used - 1) / (total / free)
-    return float(special.fdtrc(kinds * (used - 1), kinds * free, figure)) < SEASONAL
+    centred = points - points.mean(axis=0)
+    return by_chance(centred, left, int(used) - 1, len(points) - used) < CHANCE

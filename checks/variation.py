@@ -7,16 +7,16 @@ shares, in coordinates in which independent rows vary alike in all directions
 (Pearson's metric), are a cloud of points, and another window is one point more.
 
 Days differ in one direction above all: their level, which is the mean of the ranks of
-an ordered column, and elsewhere the direction in which the stretches differ most. So a
-window is asked two things. Is its level unusual: Student's t of a further observation.
-And is its shape unusual, given its level: what the level and its powers explain is
-taken away first (`checks/regression.py`), and the rest is compared with what they left
-over in the reference (the ANOVA-type statistic of Brunner, Dette and Munk, J. Am. Stat.
-Assoc. 92, 1997: Box's approximation of a sum of unequal squares by an F distribution).
-A season, where one is found, is taken away before both, and where stretches have
-heavier tails than normal ones, both are asked by these (`checks/tails.py`). So a shift
-of the level must exceed what days do by themselves, and a change of shape cannot hide
-behind it.
+an ordered column unless its stretches differ far more in another direction, such as
+their width, and elsewhere the direction in which they differ most. So a window is asked
+two things. Is its level unusual: Student's t of a further observation. And is its shape
+unusual, given its level: what the level and its powers explain is taken away first
+(`checks/regression.py`), and the rest is compared with what they left over in the
+reference (the ANOVA-type statistic of Brunner, Dette and Munk, J. Am. Stat. Assoc. 92,
+1997: Box's approximation of a sum of unequal squares by an F distribution). A season,
+where one is found, is taken away before both, and where stretches have heavier tails
+than normal ones, both are asked by these (`checks/tails.py`). So a shift of the level
+must exceed what days do by themselves, and a change of shape cannot hide behind it.
 """
 
 import math
@@ -48,6 +48,9 @@ EXPECTED = 1
 """Rows of a stretch below which a level is not told apart from the rest."""
 LAGS = 14
 """Stretches over which one may remember another, at most."""
+FARTHER = 4
+"""Times that stretches vary more in another direction than in the mean of their ranks
+before that direction is their level: where they differ in width above all."""
 NEAREST = 0.1
 """Share of its variance that a stretch keeps, at least, beside what it taught."""
 
@@ -370,9 +373,11 @@ def _cloud(counts: Ints) -> tuple[Floats, Floats]:
 
 def _turn(points: Floats, *, ordered: bool) -> Floats:
     """Return the axes on which the level is the first."""
-    if ordered:
-        return np.eye(points.shape[1])
-    return np.asarray(np.linalg.eigh(points.T @ points)[1][:, ::-1])
+    spread = points.T @ points
+    sizes, axes = np.linalg.eigh(spread)
+    if ordered and sizes[-1] < FARTHER * spread[0, 0]:
+        return np.eye(len(spread))
+    return np.asarray(axes[:, ::-1])
 
 
 def _memory(points: Floats) -> float:

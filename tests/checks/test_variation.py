@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from checks.bins import Floats, NumericBins
+from checks.bins import Floats, Ints, NumericBins
 from checks.column import LevelProfile, NumericProfile
 from checks.example import column, levels
 from checks.schema import Column, Kind
 from checks.season import DAY, WEEK
-from checks.variation import FEWEST, MOST, Variation, chosen
+from checks.variation import CUTS, FEWEST, MOST, Variation, chosen
 
 Draw = Callable[[np.random.Generator, int], Floats]
 """The rows of one stretch, given its number."""
@@ -88,8 +88,8 @@ def test_clean_windows_are_unusual_as_rarely_as_the_level_says(
 
 
 def test_two_groups_are_students_t_of_one_observation_more() -> None:
-    rng = np.random.default_rng(3)
-    missing = rng.binomial(200, np.clip(rng.normal(0.2, 0.05, 30), 0, 1))
+    even = stats.norm.ppf((np.arange(30) + 0.5) / 30)  # tails as normal as can be
+    missing = np.rint(200 * (0.2 + 0.05 * np.random.default_rng(3).permutation(even)))
 
     def lacking(rows: int, nulls: int) -> LevelProfile:
         return replace(levels({"a": rows - nulls}), rows=rows, nulls=nulls)
@@ -104,6 +104,92 @@ def test_two_groups_are_students_t_of_one_observation_more() -> None:
     memory = 1.0  # these days do not remember each other
     t = (0.35 - shares.mean()) / (shares.std(ddof=1) * np.sqrt(1 + memory / 30))
     assert found == pytest.approx(2 * stats.t.sf(t, 29), rel=0.03)
+
+
+def moved(level: Floats) -> Floats:
+    """Return the shares of groups of a normal column that a level moves."""
+    return np.asarray(stats.norm.cdf(stats.norm.ppf(CUTS) - level[:, None]))
+
+
+def scaled(level: Floats) -> Floats:
+    """Return those of waiting times, which a level makes longer."""
+    return np.asarray(stats.expon.cdf(stats.expon.ppf(CUTS) * np.exp(-level[:, None])))
+
+
+def widened(level: Floats) -> Floats:
+    """Return those of a normal column that a level makes wider."""
+    return np.asarray(stats.norm.cdf(stats.norm.ppf(CUTS) * np.exp(-level[:, None])))
+
+
+def normal(rng: np.random.Generator, days: int) -> Floats:
+    return rng.normal(size=days)
+
+
+def bursts(rng: np.random.Generator, days: int) -> Floats:
+    """Many calm days, and a few that are far from calm."""
+    return rng.exponential(size=days) - 1
+
+
+Family = Callable[[Floats], Floats]
+Days = Callable[[np.random.Generator, int], Floats]
+
+
+def learned(
+    family: Family, days: Days, rows: int, rng: np.random.Generator
+) -> tuple[Callable[[Ints], float], Callable[[int], Ints]]:
+    """Return how unusual counts of groups are for 60 such days, and what draws some."""
+
+    def draw(number: int) -> Ints:
+        below = family(0.2 * days(rng, number))
+        return rng.multinomial(rows, np.diff(below, prepend=0.0, append=1.0, axis=1))
+
+    counts = draw(60)
+    seen = Variation(
+        cells=np.arange(counts.shape[1]),
+        counts=counts,
+        centres=np.empty(0, np.int64),
+        length=0,
+        ordered=True,
+    )
+    fit = seen._plain
+    assert fit is not None
+    before = counts.sum(axis=0)
+    return (lambda window: fit.tail(before, window, float(rows), None)), draw
+
+
+@pytest.mark.parametrize(
+    ("family", "days", "rows", "worse"),
+    [
+        (moved, normal, 100_000, 2),
+        (scaled, normal, 100_000, 2),
+        (moved, normal, 3_000_000, 2),
+        (widened, normal, 200, 3),
+        (moved, bursts, 2_000, 6),
+    ],
+)
+def test_days_of_very_many_rows_and_of_bursts_are_unusual_rarely_enough(
+    family: Family, days: Days, rows: int, worse: float
+) -> None:
+    rng = np.random.default_rng(17)
+    found = []
+    for _ in range(40):
+        tail, draw = learned(family, days, rows, rng)
+        found += [tail(window) for window in draw(75)]
+
+    # Sixty days tell little of their rarest: bursts cannot be priced to the full.
+    for level in (0.01, 0.001):
+        false = sum(one <= level for one in found)
+        assert false <= stats.binom.ppf(0.999, len(found), worse * level)
+
+
+@pytest.mark.parametrize("rows", [2_000, 100_000])
+def test_another_shape_is_seen_at_a_level_that_is_far_out(rows: int) -> None:
+    rng = np.random.default_rng(23)
+    tail, _ = learned(moved, normal, rows, rng)
+    below = stats.norm.cdf((stats.norm.ppf(CUTS) - 0.4) / 1.25)
+    window = rng.multinomial(rows, np.diff(below, prepend=0.0, append=1.0))
+
+    assert tail(window) < 1e-4
 
 
 def test_a_level_that_days_reach_by_themselves_is_usual() -> None:

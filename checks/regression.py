@@ -21,8 +21,6 @@ FEWEST_POWERS = 2
 MOST_POWERS = 6
 PER_POWER = 8
 """Points that each power needs, and the constant too."""
-SCALE = np.sqrt(special.factorial(np.arange(MOST_POWERS + 1)))
-"""The deviations of Hermite's polynomials of a normal variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,10 @@ class Curve:
 
 def _terms(level: Floats, powers: int) -> Floats:
     """Return the powers as Hermite's polynomials: for normal levels, uncorrelated."""
-    found = np.polynomial.hermite_e.hermevander(level, powers)
-    return np.asarray(found / SCALE[: powers + 1])
+    found = [np.ones(len(level)), level]
+    for k in range(1, powers):
+        found.append((level * found[k] - k**0.5 * found[k - 1]) / (k + 1) ** 0.5)
+    return np.stack(found, axis=1)
 
 
 def _powers(level: Floats, points: Floats) -> int:

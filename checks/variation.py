@@ -234,6 +234,10 @@ class _Shape:
         kinds = min(max(total**2 / squares, 1.0), d) if squares > 0.0 else d
         return cls(curve=curve, left=left, total=total, kinds=kinds, degrees=degrees)
 
+    def tails(self, level: Floats, out: Floats, more: Floats) -> Tails:
+        """Measure how far out the stretches lie; see `_tails`."""
+        return _tails(self.left, self.kinds, out + self.curve.leverage(level), more)
+
     @property
     def spare(self) -> float:
         """The variance in one direction, on average."""
@@ -274,12 +278,12 @@ class _Fit:
         counts = seen.counts[held]
         if len(counts) < FEWEST or (counts.sum(axis=0) > 0).sum() < 2:  # noqa: PLR2004 - one cannot move
             return None
-        rows = counts.sum(axis=1)
-        axes, points = _cloud(counts)
+        rows, (axes, points) = counts.sum(axis=1), _cloud(counts)
         terms = waves.terms(seen.centres[held] if waves.waves else rows)
         centre = np.append(0.0, terms[:, 1:].mean(axis=0))
-        season = Regression.of(terms - centre, points)
-        left = points - (terms - centre) @ season.coefficients
+        terms = terms - centre
+        season = Regression.of(terms, points)
+        left = points - terms @ season.coefficients
         turn = _turn(left, ordered=seen.ordered)
         left = left @ turn
         memory, used = _memory(left), float(np.linalg.matrix_rank(terms))
@@ -290,10 +294,10 @@ class _Fit:
         typical = 1 / float((1 / rows).mean())
         level = float((left[:, 0] ** 2).sum() / free)
         unit = math.sqrt(max(level, 1 / typical))
-        shape = _Shape.of(left[:, 0] / unit, left[:, 1:], free=free, degrees=degrees)
+        scaled, out = left[:, 0] / unit, season.leverage(terms)
+        shape = _Shape.of(scaled, left[:, 1:], free=free, degrees=degrees)
         noise = max(1.0, shape.spare * typical)
-        more = noise * np.maximum(0.0, 1 / rows - 1 / typical)
-        out = season.leverage(terms - centre)
+        lacking = np.maximum(0.0, 1 / rows - 1 / typical)
         return cls(
             axes=axes @ turn,
             waves=waves,
@@ -303,14 +307,9 @@ class _Fit:
             level=level,
             unit=unit,
             degrees=degrees,
-            level_tails=_tails(left[:, :1], 1.0, out, more / unit**2),
+            level_tails=_tails(left[:, :1], 1.0, out, noise * lacking / unit**2),
             shape=shape,
-            shape_tails=_tails(
-                shape.left,
-                shape.kinds,
-                out + shape.curve.leverage(left[:, 0] / unit),
-                more / max(shape.spare, 1 / typical),
-            ),
+            shape_tails=shape.tails(scaled, out, lacking * typical),
             rows=typical,
             noise=noise,
             explains=_explains(points, left, used),

@@ -8,6 +8,7 @@ What a row holds beyond the table's columns is passed over unread.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -36,21 +37,45 @@ _TYPES: dict[Kind, Any] = {
 }
 
 
+class Why(StrEnum):
+    """What is wrong with a row, as it is counted."""
+
+    ID = "id"
+    """It has no id."""
+    TIME = "time"
+    """Its time is none, or cannot be."""
+    VALUE = "value"
+    """A value does not fit its column."""
+    LENGTH = "length"
+    """A text is too long."""
+    FORM = "form"
+    """It is no JSON object."""
+    EVENT = "event"
+    """It is no event of an inference, or a half that fits no other."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
     """A row of a request that was not taken: its place, why, and what it was."""
 
     place: int
+    why: Why
     reason: str
     row: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What came of a request: rows that are taken, and those that are not."""
+    """What came of a request: `accepted` rows, and those that are not taken.
+
+    `more` rejected rows are counted only.
+    """
 
     rows: Sequence[Struct] = ()
+    batches: Sequence[pa.RecordBatch] = ()
+    accepted: int = 0
     rejects: Sequence[Reject] = ()
+    more: int = 0
 
 
 class RowReader:
@@ -156,7 +181,7 @@ class RowReader:
                 rejects.append(_reject(place, str(error), bytes(raw)))
             else:
                 rows.append(row)
-        return Read(rows=rows, rejects=rejects)
+        return Read(rows=rows, accepted=len(rows), rejects=rejects)
 
     def _dated(self, rows: list[Any], received: int) -> Read:
         kept, rejects = [], []
@@ -167,7 +192,7 @@ class RowReader:
                 rejects.append(_reject(place, str(error), msgspec.json.encode(row)))
             else:
                 kept.append(row)
-        return Read(rows=kept, rejects=rejects)
+        return Read(rows=kept, accepted=len(kept), rejects=rejects)
 
     def _date(self, row: Any, received: int) -> None:  # noqa: ANN401 - a made type
         """Put microseconds in the place of times; ValueError for what is none."""
@@ -199,7 +224,20 @@ def _time_said(error: Exception) -> str:
 
 
 def _reject(place: int, reason: str, row: bytes) -> Reject:
-    return Reject(place=place, reason=_PLACE.sub("$", reason), row=row)
+    why = next((why for told, why in _TOLD if told in reason), Why.FORM)
+    return Reject(place=place, why=why, reason=_PLACE.sub("$", reason), row=row)
+
+
+_TOLD = (
+    ("missing required field", Why.ID),
+    (" time", Why.TIME),
+    ("length <=", Why.LENGTH),
+    ("length >=", Why.ID),
+    ("Expected `object`", Why.FORM),
+    ("Expected", Why.VALUE),
+    ("out of range", Why.VALUE),
+)
+"""What msgspec and we say of a row, and what that is counted as."""
 
 
 _PLACE = re.compile(r"\$\[\d+\]")

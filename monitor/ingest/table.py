@@ -70,7 +70,7 @@ def typed(kind: Kind, values: Sequence[Any]) -> pa.Array | None:
     if kind is Kind.DATETIME:
         return pa.array(values, MOMENT)
     if not kinds:
-        return pa.nulls(len(values), _EMPTY[kind])
+        return pa.nulls(len(values), EMPTY[kind])
     if kind is Kind.NUMERIC:
         return _numbers(values, whole=kinds == {int})
     if len(kinds) == 1:
@@ -78,11 +78,13 @@ def typed(kind: Kind, values: Sequence[Any]) -> pa.Array | None:
     return pa.array([None if v is None else spelt(v) for v in values], pa.string())
 
 
-_EMPTY = {
+EMPTY = {
     Kind.NUMERIC: pa.float64(),
     Kind.BOOLEAN: pa.bool_(),
     Kind.CATEGORICAL: pa.string(),
+    Kind.DATETIME: MOMENT,
 }
+"""The type of a column that has no value yet."""
 
 
 def _alike(kind: type, values: Sequence[Any]) -> pa.Array:

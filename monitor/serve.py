@@ -14,10 +14,11 @@ from types import FrameType
 from monitor.app import App
 from monitor.clock import SystemClock
 from monitor.errors import ServerError
-from monitor.ingest import Desk, IngestApi
+from monitor.ingest import Desk, IngestApi, described
+from monitor.ingest.tally import ACCEPTED, REPEATED
 from monitor.landing import LandingError
 from monitor.logs import logger
-from monitor.metrics import Daemon
+from monitor.metrics import Daemon, Sent
 from monitor.scheduler import Job, Scheduler, interval
 from monitor.server import LiveState, Server, create
 from monitor.versions import driftd_version
@@ -64,9 +65,12 @@ def told_to_stop() -> Iterator[threading.Event]:
 class Service:
     """An app at work: its rounds, its deliveries, and what it tells of itself."""
 
-    def __init__(self, app: App, stop: threading.Event) -> None:
-        """Keep the app; `stop` is set from outside."""
+    def __init__(
+        self, app: App, stop: threading.Event, desk: Desk | None = None
+    ) -> None:
+        """Keep the app; `stop` is set from outside, `desk` takes rows that are sent."""
         self._app = app
+        self._desk = desk
         self._stop = stop
         self._began = app.world.clock.now()
         self._ticked: datetime | None = None
@@ -98,6 +102,7 @@ class Service:
             clock=self._app.world.clock.now,
             reports=self._app.reports.folder,
             stopping=self._stop.is_set,
+            ingest=self._desk.trouble if self._desk and self._desk.intakes else None,
         )
 
     def look(self) -> None:
@@ -150,6 +155,21 @@ class Service:
             config_read=self._began,
             ticked=self._ticked,
             reports=self._app.reports.counts(),
+            sent=tuple(_sent(self._desk)) if self._desk else (),
+        )
+
+
+def _sent(desk: Desk) -> Iterator[Sent]:
+    """Tell what became of the rows that were sent, table by table."""
+    for (model, what), intake in desk.intakes.items():
+        totals = intake.tally.totals()
+        yield Sent(
+            model=model,
+            table=what,
+            accepted=totals[ACCEPTED],
+            repeated=totals[REPEATED],
+            rejected=intake.tally.rejected(),
+            backlog=intake.landing.backlog(),
         )
 
 
@@ -174,9 +194,9 @@ def serve(
     """
     section = app.config.server
     with told_to_stop() as stop, _desk(app) as desk:
-        service = Service(app, stop)
+        service = Service(app, stop, desk)
         server = Server(
-            IngestApi(desk, create(service.state)),
+            IngestApi(desk, create(service.state, described(desk))),
             host=section.host if host is None else host,
             port=section.port if port is None else port,
         )

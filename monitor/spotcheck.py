@@ -167,7 +167,9 @@ def answered(assessment: Assessment) -> bool:
 def _given(path: str, section: Model) -> Rows:
     """Open the file that a user names, relative to where the user is."""
     options = section.source.options if section.source.type == "parquet" else {}
-    given = Plugin(type="parquet", options={**options, "path": path}, base=Path.cwd())
+    options = {**options, "path": path}
+    hidden = section.source.personal
+    given = Plugin(type="parquet", options=options, base=Path.cwd(), personal=hidden)
     return open_source(given, timestamp=section.time_column)
 
 

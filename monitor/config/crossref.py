@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from checks.registry import Task
 from checks.schema import Role
 from monitor.config.model import Config, Evaluation, Model, Monitor
+from monitor.config.privacy import unhidable
 from monitor.problems import Problem, nearest
 
 _ALONE = (Role.TIMESTAMP, Role.ID, Role.LABEL, Role.PREDICTION, Role.SCORE)
@@ -14,7 +15,8 @@ _ALONE = (Role.TIMESTAMP, Role.ID, Role.LABEL, Role.PREDICTION, Role.SCORE)
 def dangling(config: Config) -> Iterator[Problem]:
     """Find what refers to something that is not there."""
     for name, model in config.models.items():
-        for problem in (*_roles(model), *_monitors(model, config.actions.keys())):
+        found = (*_roles(model), *_personal(model, config))
+        for problem in (*found, *_monitors(model, config.actions.keys())):
             yield problem.under("models", name)
         if model.segments is not None:
             for problem in model.segments.problems(model.table):
@@ -32,6 +34,18 @@ def unscheduled(config: Config) -> Iterator[Problem]:
                 path=("models", name, "columns"),
                 message="no column has the role timestamp, so no window can be cut",
                 fix="give the column that says when a row was served role: timestamp.",
+            )
+
+
+def _personal(model: Model, config: Config) -> Iterator[Problem]:
+    for name in sorted(model.personal):
+        column = model.columns[name]
+        yield from unhidable(name, column.role, column.kind)
+        if config.privacy is None:
+            yield Problem(
+                path=("columns", name, "pii"),
+                message="there is no key to hide personal values with",
+                fix="add `privacy: {key: ${DRIFTD_PII_KEY}}` to the config.",
             )
 
 

@@ -15,7 +15,7 @@ from monitor.errors import ConfigError, ConfigErrors
 from monitor.problems import Path as Where
 from monitor.problems import Problem, dotted, translate
 
-_SECTIONS_OF_PLUGINS = frozenset({"actions", "source", "reference", "store"})
+_SECTIONS_OF_PLUGINS = frozenset({"actions", "source", "reference", "store", "privacy"})
 
 
 def load(path: Path, env: Mapping[str, str]) -> Config:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from checks.schema import Column, Kind, Role, Schema
 from monitor.config.document import Substituted, scalar
 from monitor.config.node import Node
 from monitor.config.plugin import Plugin, PluginSection, base_of, with_folders
+from monitor.config.privacy import Privacy
 from monitor.config.sampling import Sampling
 from monitor.config.scalars import (
     Allowance,
@@ -35,11 +37,12 @@ from monitor.config.scalars import (
     Text,
     budget,
     duration,
-    web_address,
 )
 from monitor.config.segments import Segments
 from monitor.config.sequence import Sequence
+from monitor.config.server import Server
 from monitor.config.skew import Recomputed, Replay
+from monitor.privacy import Personal
 from monitor.problems import mistake
 
 if TYPE_CHECKING:
@@ -70,20 +73,13 @@ class Period(StrEnum):
     YEAR = "year"
 
 
-class Server(Node):
-    """Where the daemon listens."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8787, ge=0, le=65_535)
-    url: Annotated[str, AfterValidator(web_address)] | None = None
-    """Where people reach it, for the links in messages."""
-
-
 class ColumnSection(Node):
     """A column's role and kind; the kind may be left out where the role tells it."""
 
     role: Role = Role.FEATURE
     kind: Kind
+    pii: bool = False
+    """Whether its values are hidden before anything of them is kept."""
 
     @model_validator(mode="before")
     @classmethod
@@ -340,6 +336,31 @@ class Model(Node):
             return NONE_DECLARED
         return self.segments.declared(self.table)
 
+    @property
+    def personal(self) -> frozenset[str]:
+        """The columns whose values are hidden."""
+        return frozenset(name for name, column in self.columns.items() if column.pii)
+
+    def hiding(self, key: bytes) -> "Model":
+        """Return the same model, none of whose sources tells a personal value."""
+        if not self.personal:
+            return self
+        personal = Personal(columns=self.personal, key=key)
+
+        def hidden(source: Plugin) -> Plugin:
+            return replace(source, personal=personal)
+
+        update: dict[str, object] = {
+            "reference": hidden(self.reference),
+            "source": hidden(self.source),
+        }
+        for name in ("labels", "recomputed"):
+            part = getattr(self, name)
+            if part is not None:
+                source = hidden(part.source)
+                update[name] = part.model_copy(update={"source": source})
+        return self.model_copy(update=update)
+
     def sources(self) -> Iterator[tuple[tuple[str, ...], Plugin]]:
         """Walk over the sources with the path to each."""
         yield ("reference",), self.reference
@@ -358,16 +379,6 @@ def _beside_the_config(url: str, info: ValidationInfo) -> str:
     return f"{match[1]}{(base_of(info) / match[2]).absolute()}"
 
 
-def _with_folders(models: object) -> object:
-    """Let what is sent to the daemon lie beside the config, where nothing is said."""
-    if not isinstance(models, Mapping):
-        return models
-    return {
-        name: with_folders(section, f"ingest/{name}")
-        for name, section in models.items()
-    }
-
-
 class Config(Node):
     """A whole config."""
 
@@ -375,13 +386,23 @@ class Config(Node):
         default="sqlite:///driftd.db", repr=False, validate_default=True
     )
     server: Server = Server()
+    privacy: Privacy | None = None
     actions: dict[Name, PluginSection] = Field(default_factory=dict)
-    models: Annotated[dict[Name, Model], BeforeValidator(_with_folders)] = Field(
+    models: Annotated[dict[Name, Model], BeforeValidator(with_folders)] = Field(
         min_length=1
     )
 
     _file: Path = PrivateAttr(default=Path())
     _hash: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _hide(self) -> "Config":
+        """Let no source tell a personal value, whoever opens it."""
+        if self.privacy is not None:
+            key = self.privacy.secret
+            hidden = {name: model.hiding(key) for name, model in self.models.items()}
+            object.__setattr__(self, "models", hidden)
+        return self
 
     @property
     def file(self) -> Path:
@@ -413,6 +434,7 @@ __all__ = [
     "MonitorReference",
     "Period",
     "Plugin",
+    "Privacy",
     "Recomputed",
     "Replay",
     "Sampling",

@@ -10,6 +10,7 @@ from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 from monitor.config.document import Substituted
 from monitor.errors import PluginError
 from monitor.plugins import Options, Registry, checked, secret_keys
+from monitor.privacy import Personal
 from monitor.problems import Problem, dotted, mistake
 
 P = TypeVar("P")
@@ -24,6 +25,8 @@ class Plugin:
     type: str
     options: Mapping[str, Any] = field(repr=False)
     base: Path = Path()
+    personal: Personal | None = field(default=None, repr=False)
+    """The columns of a source that nothing may be told of as they are."""
 
 
 def base_of(info: ValidationInfo) -> Path:
@@ -59,8 +62,14 @@ PluginSection = Annotated[
 """A plugin as a config writes it."""
 
 
-def with_folders(model: object, folder: str) -> object:
-    """Return a model's section whose `type: ingest` sources have a folder each."""
+def with_folders(models: object) -> object:
+    """Let what is sent to the daemon lie beside the config, where nothing is said."""
+    if not isinstance(models, Mapping):
+        return models
+    return {name: _with_folder(m, f"ingest/{name}") for name, m in models.items()}
+
+
+def _with_folder(model: object, folder: str) -> object:
     if not isinstance(model, Mapping):
         return model
     labels = model.get("labels")

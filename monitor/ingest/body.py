@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from monitor.ingest.admission import Held
 from monitor.ingest.refusal import Refusal
 
 Message = MutableMapping[str, Any]
@@ -39,13 +40,17 @@ def announced(headers: Mapping[bytes, bytes]) -> int | None:
     return length
 
 
-async def received(receive: Receive) -> bytes:
-    """Return a whole body; raises Refusal once it is too long, and Disconnected."""
+async def received(receive: Receive, held: Held) -> bytes:
+    """Return a whole body; raises Refusal once it is too long, and Disconnected.
+
+    No more is taken from the socket than there is room for.
+    """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
         if len(body) > LARGEST:
             raise _too_large()
+        held.grow(len(body))
         return body
     parts, length = [], 0
     while True:
@@ -55,6 +60,7 @@ async def received(receive: Receive) -> bytes:
         length += len(part)
         if length > LARGEST:
             raise _too_large()
+        held.grow(len(part))
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)

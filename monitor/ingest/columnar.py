@@ -27,6 +27,7 @@ LARGEST = 128 << 20
 TOLD = 1000
 """Rejected rows of a request that are kept; the others are counted."""
 
+_STREAM, _FILE = "Arrow stream", "Parquet file"
 _FAMILIES = {
     Kind.NUMERIC: ("number",),
     Kind.BOOLEAN: ("boolean", "number"),
@@ -48,7 +49,7 @@ def of_stream(body: bytes, table: Table) -> list[pa.RecordBatch]:
             chosen = _chosen(reader.schema, table)
             return [batch.select(chosen) for batch in reader if batch.num_rows]
     except (ValueError, OSError, pa.ArrowException) as error:
-        raise _unreadable("Arrow stream", error) from None
+        raise _unreadable(_STREAM, error) from None
 
 
 def of_parquet(body: bytes, table: Table) -> list[pa.RecordBatch]:
@@ -64,7 +65,7 @@ def of_parquet(body: bytes, table: Table) -> list[pa.RecordBatch]:
         file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts)
         return [b for b in file.iter_batches(1 << 16, columns=chosen) if b.num_rows]
     except (ValueError, OSError, pa.ArrowException) as error:
-        raise _unreadable("Parquet file", error) from None
+        raise _unreadable(_FILE, error) from None
 
 
 def _unfolded(metadata: Any, chosen: Sequence[str]) -> int:  # noqa: ANN401 - pyarrow
@@ -98,11 +99,15 @@ class _Judge:
         )
 
     def take(self, batch: pa.RecordBatch) -> None:
-        """Take one batch of declared columns; raises Refusal for one of another type."""
+        """Take a batch of declared columns; raises Refusal for another type."""
         batch.validate(full=True)
-        fields = [f for f in self._table.fields if f.name in batch.schema.names]
-        columns = {f.name: _column(f, batch.column(f.name)) for f in fields}
-        why = self._why(fields, columns, batch.num_rows)
+        columns = {
+            f.name: _column(f, batch.column(f.name))
+            for f in self._table.fields
+            if f.name in batch.schema.names
+        }
+        why = self._why(columns, batch.num_rows)
+        fields = [f for f in self._table.fields if f.name in columns]
         good, bad = np.flatnonzero(why == 0), np.flatnonzero(why)
         for place in bad[: max(0, TOLD - len(self.rejects))].tolist():
             self._reject(batch, place, *_WHY[why[place]])
@@ -121,13 +126,10 @@ class _Judge:
             Reject(place=self._seen + place, why=why, reason=reason, row=written)
         )
 
-    def _why(
-        self, fields: Sequence[Field], columns: dict[str, pa.Array], rows: int
-    ) -> npt.NDArray[np.uint8]:
+    def _why(self, columns: dict[str, pa.Array], rows: int) -> npt.NDArray[np.uint8]:
         """Number why each row is rejected, 0 for not at all; fill in missing times."""
         why = np.zeros(rows, np.uint8)
-        for one in fields:
-            column = columns[one.name]
+        for column in columns.values():
             if pa.types.is_string(column.type):
                 why[_where(pc.greater(pc.binary_length(column), LONGEST_TEXT))] = 3
         time, key = self._table.time, self._table.id
@@ -169,7 +171,7 @@ def held_to(table: Table, batches: Iterable[pa.RecordBatch], received: int) -> R
         for batch in batches:
             judge.take(batch)
     except pa.ArrowException as error:
-        raise _unreadable("data", error) from None
+        raise _unreadable(_STREAM, error) from None
     return judge.read
 
 
@@ -228,7 +230,8 @@ def _number(kind: Kind, values: pa.Array) -> pa.Array:
     limits = pc.min_max(values).as_py()
     low, high = limits["min"] or 0, limits["max"] or 0
     if high >= 1 << 63:
-        return pc.cast(values, pa.float64() if kind is Kind.NUMERIC else pa.string())
+        wide = pa.float64() if kind is Kind.NUMERIC else pa.string()
+        return pc.cast(values, wide, safe=False)
     if kind is Kind.NUMERIC and max(-low, high) <= 1 << 53:
         return pc.cast(values, pa.float64())
     return pc.cast(values, pa.int64())

@@ -1,77 +1,28 @@
 """The ingest desk: every table that rows may be sent to, and what becomes of them."""
 
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from checks.schema import Kind, Role
-from monitor.config import Config, Model
+from monitor.config import Config
+from monitor.ingest.admission import BACKLOG, Room
+from monitor.ingest.declared import tables
 from monitor.ingest.intake import Intake
+from monitor.ingest.rejected import Rejected
 from monitor.ingest.rows import RowReader
-from monitor.ingest.table import Field, Table
-from monitor.landing import Landing, LandingError, Shape
+from monitor.ingest.table import Table
+from monitor.ingest.tally import REPEATED, Tally
+from monitor.landing import Landing, LandingError
 from monitor.logs import logger
 
 log = logger(__name__)
 
-PREDICTIONS, LABELS = "predictions", "labels"
 LANDING_EVERY = 2.0
 """Seconds between two looks for what may be landed."""
-
-
-def tables(config: Config) -> dict[tuple[str, str], tuple[Table, Path]]:
-    """Return the tables that a config wants sent to the daemon, with their folders."""
-    found = {}
-    for name, model in config.models.items():
-        if model.source.type == "ingest":
-            where = model.source.base / str(model.source.options["path"])
-            found[name, PREDICTIONS] = (_predictions(name, model), where)
-        labels = model.labels
-        if labels is not None and labels.source.type == "ingest":
-            where = labels.source.base / str(labels.source.options["path"])
-            found[name, LABELS] = (_labels(name, model), where)
-    return found
-
-
-def _predictions(name: str, model: Model) -> Table:
-    schema = model.table
-    key, time = schema.first(Role.ID), schema.first(Role.TIMESTAMP)
-    return Table(
-        model=name,
-        what=PREDICTIONS,
-        fields=tuple(
-            Field(name=column.name, kind=column.kind)
-            for column in schema
-            if column.role is not Role.IGNORED
-        ),
-        id=key,
-        time=time,
-        shape=Shape(key=(key,) if key else (), time=time),
-    )
-
-
-def _labels(name: str, model: Model) -> Table:
-    """Return the table of labels: each correction of one is a row of its own."""
-    schema = model.table
-    key, label = schema.first(Role.ID), schema.first(Role.LABEL)
-    known = model.labels.timestamp if model.labels else None
-    wanted = [column for column in (key, label) if column is not None]
-    fields = [Field(name=c, kind=model.columns[c].kind) for c in wanted]
-    if known is not None:
-        fields.append(Field(name=known, kind=Kind.DATETIME))
-        wanted.append(known)
-    return Table(
-        model=name,
-        what=LABELS,
-        fields=tuple(fields),
-        id=key,
-        time=known,
-        shape=Shape(key=tuple(wanted), time=known),
-    )
 
 
 class Desk:
@@ -79,20 +30,21 @@ class Desk:
 
     def __init__(self, config: Config, clock: Callable[[], datetime]) -> None:
         """Open the landings; raises LandingError where one cannot be."""
-        self._clock = clock
-        self._stack = ExitStack()
+        self.now = clock
+        self.room = Room()
         self.intakes: dict[tuple[str, str], Intake] = {}
-        wanted = tables(config)
-        self._pool = ThreadPoolExecutor(max(1, min(8, len(wanted))), "append")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="landing", daemon=True)
+        wanted = tables(config)
         with ExitStack() as opened:
-            opened.callback(self._pool.shutdown)
+            pool = ThreadPoolExecutor(max(2, min(8, len(wanted))), "append")
+            opened.callback(pool.shutdown)
+            # One large body is taken apart at a time: what that takes is bounded.
+            self.reading: Executor = ThreadPoolExecutor(1, "reading")
+            opened.callback(self.reading.shutdown)
             for place, (table, folder) in wanted.items():
-                landing = opened.enter_context(Landing.open(folder, table.shape))
-                reader = RowReader(table)
-                self.intakes[place] = Intake(reader, landing, clock, self._pool)
-            self._stack = opened.pop_all()
+                self.intakes[place] = _opened(table, folder, clock, pool, opened)
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         if self.intakes:
@@ -104,25 +56,56 @@ class Desk:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._stack.close()
+        self._opened.close()
 
-    def now(self) -> datetime:
-        """Return the time on the daemon's clock."""
-        return self._clock()
+    def of(self, model: str) -> Iterator[tuple[str, Intake]]:
+        """Walk over the tables of a model that rows may be sent to."""
+        for (name, what), intake in self.intakes.items():
+            if name == model:
+                yield what, intake
 
-    @property
-    def troubles(self) -> Mapping[str, str]:
-        """What keeps rows from being taken, by table."""
-        return {
-            f"{model}/{what}": intake.landing.trouble
-            for (model, what), intake in self.intakes.items()
-            if intake.landing.trouble
-        }
+    def trouble(self) -> str | None:
+        """Return what keeps rows from being taken; None once a try has succeeded."""
+        told = []
+        for intake in self.intakes.values():
+            if intake.landing.trouble:
+                intake.landing.probe(self.now())
+            if intake.landing.trouble:
+                told.append(intake.landing.trouble)
+        return "; ".join(told) or None
 
     def _run(self) -> None:
         while not self._stop.wait(LANDING_EVERY):
             for intake in self.intakes.values():
                 try:
-                    intake.landing.land(self._clock())
+                    landed = intake.landing.land(self.now())
                 except LandingError as error:
                     log.warning("landing_put_off", cause=str(error))
+                else:
+                    intake.tally.add(self.now(), REPEATED, landed.repeated)
+                intake.tally.write()
+
+
+def behind(intake: Intake) -> bool:
+    """Tell whether more waits to be landed than should."""
+    return intake.landing.backlog() > BACKLOG
+
+
+def _opened(
+    table: Table,
+    folder: Path,
+    clock: Callable[[], datetime],
+    pool: Executor,
+    opened: ExitStack,
+) -> Intake:
+    landing = opened.enter_context(Landing.open(folder, table.shape))
+    tally = Tally(folder / "tally.json")
+    opened.callback(tally.write)
+    return Intake(
+        reader=RowReader(table),
+        landing=landing,
+        rejected=Rejected(folder / "rejected", table.shown if table.hidden else None),
+        tally=tally,
+        clock=clock,
+        pool=pool,
+    )

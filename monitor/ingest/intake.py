@@ -13,7 +13,9 @@ from datetime import datetime
 import pyarrow as pa
 from msgspec import Struct
 
-from monitor.ingest.rows import RowReader
+from monitor.ingest.rejected import Rejected
+from monitor.ingest.rows import Read, RowReader
+from monitor.ingest.tally import ACCEPTED, REJECTED, Tally
 from monitor.landing import Landing
 
 GATHERING = 0.002
@@ -32,20 +34,43 @@ class _Waiting:
 class Intake:
     """Takes rows of one table, and returns when they are durable."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a table needs, each once
         self,
+        *,
         reader: RowReader,
         landing: Landing,
+        rejected: Rejected,
+        tally: Tally,
         clock: Callable[[], datetime],
         pool: Executor,
     ) -> None:
-        """Keep the landing; nothing is waiting yet."""
+        """Keep the parts; nothing is waiting yet."""
         self.reader = reader
         self.landing = landing
+        self.rejected = rejected
+        self.tally = tally
         self._clock = clock
         self._pool = pool
         self._waiting = _Waiting()
         self._committing: asyncio.Task[None] | None = None
+
+    async def take(self, read: Read) -> None:
+        """Keep what of a request can be kept, and put aside the rest.
+
+        Returns when all of it is on the disk; raises LandingError when it is not.
+        """
+        if read.accepted:
+            await self.keep(read.rows, read.batches)
+        now = self._clock()
+        self.tally.add(now, ACCEPTED, read.accepted)
+        if read.rejects:
+            loop = asyncio.get_running_loop()
+            add = self.rejected.add
+            await loop.run_in_executor(self._pool, add, read.rejects, now)
+            for one in read.rejects:
+                self.tally.add(now, f"{REJECTED}:{one.why.value}", 1)
+            # What is beyond those kept failed as the last of them did.
+            self.tally.add(now, f"{REJECTED}:{read.rejects[-1].why.value}", read.more)
 
     async def keep(
         self, rows: Sequence[Struct], batches: Sequence[pa.RecordBatch] = ()
@@ -67,18 +92,12 @@ class Intake:
             while self._waiting.senders:
                 await asyncio.sleep(GATHERING)
                 taken, self._waiting = self._waiting, _Waiting()
-                error: BaseException | None = None
+                error: Exception | None = None
                 try:
                     await loop.run_in_executor(self._pool, self._append, taken)
                 except Exception as caught:  # noqa: BLE001 - each sender is told
                     error = caught
-                for sender in taken.senders:
-                    if sender.done():
-                        continue  # the sender left
-                    if error is None:
-                        sender.set_result(None)
-                    else:
-                        sender.set_exception(error)
+                _answer(taken.senders, error)
         finally:
             self._committing = None
 
@@ -87,3 +106,13 @@ class Intake:
         if taken.rows:
             batches.append(self.reader.batch(taken.rows))
         self.landing.append(batches, self._clock())
+
+
+def _answer(senders: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
+    for sender in senders:
+        if sender.done():
+            continue  # whoever sent it has left
+        if error is None:
+            sender.set_result(None)
+        else:
+            sender.set_exception(error)

@@ -9,7 +9,7 @@ import msgspec
 class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
     """A request that is answered with a problem (RFC 9457); nothing of it is kept."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a problem
         self,
         status: HTTPStatus,
         detail: str,
@@ -17,6 +17,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
         fix: str,
         path: str = "",
         retry_after: int | None = None,
+        allow: str | None = None,
     ) -> None:
         """Keep the parts; `path` is the place in the body, such as `$[3].amount`."""
         super().__init__(detail)
@@ -25,13 +26,13 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
         self.path = path
         self.fix = fix
         self.retry_after = retry_after
+        self.allow = allow
 
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers beside the problem."""
-        if self.retry_after is None:
-            return {}
-        return {"retry-after": str(self.retry_after)}
+        told = {"retry-after": self.retry_after, "allow": self.allow}
+        return {name: str(value) for name, value in told.items() if value is not None}
 
     def body(self) -> bytes:
         """Return the problem as JSON."""

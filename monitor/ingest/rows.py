@@ -78,6 +78,21 @@ class Read:
     more: int = 0
 
 
+class _Actual(Struct):
+    """What an outcome is called where nobody knows the columns."""
+
+    id: str | int
+    value: str | int | float | bool | None
+    known_at: str | int | float | UnsetType | None = UNSET
+
+
+class _Actuals(Struct):
+    actuals: list[_Actual]
+
+
+_ACTUALS = msgspec.json.Decoder(_Actuals)
+
+
 class RowReader:
     """Reads the JSON rows of one table."""
 
@@ -122,6 +137,27 @@ class RowReader:
                 return self._one_by_one(body.splitlines(), received)
             raise _no_json(error) from None
         return self._dated(rows, received)
+
+    def actuals(self, body: bytes, received: int) -> Read:
+        """Read `{"actuals": [{"id", "value", "known_at"}]}`, whatever the columns are.
+
+        Raises Refusal.
+        """
+        self._bounded(body)
+        try:
+            told = _ACTUALS.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _no_json(error) from None
+        names = [one.name for one in self.table.fields]
+        rows = [
+            {
+                name: value
+                for name, value in zip(names, (a.id, a.value, a.known_at), strict=False)
+                if value is not UNSET
+            }
+            for a in told.actuals
+        ]
+        return self.read(msgspec.json.encode(rows), received)
 
     def batch(self, rows: Sequence[Struct]) -> pa.RecordBatch:
         """Gather rows into a batch; columns that none of them has are left out."""

@@ -1,7 +1,7 @@
 """A table that rows are sent to: its columns, and how plain values become them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from checks.schema import Kind
 from monitor.landing import Shape
+from monitor.privacy import Personal
 
 MOMENT = pa.timestamp("us", "UTC")
 _WHOLE = 1 << 63
@@ -16,17 +17,13 @@ _WHOLE = 1 << 63
 _EXACT = 1 << 53
 """What a whole number must stay below to be a float without loss."""
 
-Hide = Callable[[pa.Array], pa.Array]
-"""Puts pseudonyms in the place of the values of a column."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A column that a row may have; values of a personal one are replaced."""
+    """A column that a row may have."""
 
     name: str
     kind: Kind
-    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +40,29 @@ class Table:
     id: str | None
     time: str | None
     shape: Shape
-    hide: Hide | None = field(default=None, repr=False)
+    personal: Personal | None = None
 
     def kept(self, one: Field, values: pa.Array) -> pa.Array:
         """Return a column as it may be written."""
-        if one.personal and self.hide is not None:
-            return self.hide(values)
+        if one.name in self.hidden and self.personal is not None:
+            return self.personal.hidden(values)
         return values
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The columns that are hidden."""
+        return self.personal.columns if self.personal is not None else frozenset()
+
+    def shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return of a row that was not taken what may be kept: declared and hidden."""
+        told = {}
+        for one in self.fields:
+            if one.name in row:
+                value = row[one.name]
+                if one.name in self.hidden and self.personal is not None:
+                    value = self.personal.pseudonym(repr(value))
+                told[one.name] = value
+        return told
 
 
 def typed(kind: Kind, values: Sequence[Any]) -> pa.Array | None:

@@ -1,6 +1,6 @@
 """From batches in the log to tables by day, in which each row stands once."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from checks.values import family_of
 from monitor.landing.keys import (
     Keys,
     among,
@@ -86,9 +87,9 @@ def joined(batches: list[pa.RecordBatch]) -> pa.Table:
         for table in tables:
             for field in table.schema:
                 kinds.setdefault(field.name, set()).add(field.type)
-        odd = {name for name, found in kinds.items() if len(found) > 1}
-        texts = [_as_text(table, odd) for table in tables]
-        return pa.concat_tables(texts, promote_options="permissive")
+        common = {name: _common(found) for name, found in kinds.items()}
+        alike = [_cast(table, common) for table in tables]
+        return pa.concat_tables(alike, promote_options="default")
 
 
 def landed_keys(path: Path, shape: Shape) -> Keys:
@@ -107,11 +108,21 @@ def keys_path(file: Path) -> Path:
     return file.with_name(f"_{file.stem}.ids")
 
 
-def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
-    fields = [
-        pa.field(f.name, pa.string()) if f.name in names else f for f in table.schema
+def _common(kinds: set[pa.DataType]) -> pa.DataType:
+    """Return the type that holds values of several: floats for numbers, else text."""
+    told = {kind for kind in kinds if not pa.types.is_null(kind)}
+    if len(told) == 1:
+        return told.pop()
+    numbers = all(family_of(kind) == "number" for kind in told)
+    return pa.float64() if numbers and told else pa.string()
+
+
+def _cast(table: pa.Table, kinds: Mapping[str, pa.DataType]) -> pa.Table:
+    columns = [
+        pc.cast(column, kinds[name], safe=False)
+        for name, column in zip(table.column_names, table.columns, strict=True)
     ]
-    return table.cast(pa.schema(fields))
+    return pa.table(columns, names=table.column_names)
 
 
 def _days(contents: Contents, table: pa.Table, shape: Shape) -> pa.ChunkedArray:

@@ -1,9 +1,11 @@
 """A landing at work: a log that is appended to, and its segments landed as Parquet."""
 
+import contextlib
 import fcntl
 import os
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +40,19 @@ class LandingError(DriftdError):
     """Rows could not be made durable: acknowledge none of them, and send them again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """How many rows have landed, and how many were there already."""
+
+    rows: int = 0
+    repeated: int = 0
+
+    def __add__(self, other: "Landed") -> "Landed":
+        return Landed(
+            rows=self.rows + other.rows, repeated=self.repeated + other.repeated
+        )
+
+
 class Landing:
     """A folder that rows are appended to, by one process at a time."""
 
@@ -48,6 +63,7 @@ class Landing:
         self._owned = lock
         self._next = folder.newest() + 1
         self._recovered = set(folder.segments())
+        self._sealed = sum(_size(folder.segment(n)) for n in folder.segments())
         self._active: Segment | None = None
         self._began: datetime | None = None
         self._appending = threading.Lock()
@@ -108,8 +124,23 @@ class Landing:
             if segment.size >= SEGMENT_BYTES:
                 self._seal()
 
-    def land(self, now: datetime, *, everything: bool = False) -> int:
-        """Land the segments that are full or old, and return how many rows they had.
+    def backlog(self) -> int:
+        """Return how many bytes of the log are full segments that have not landed."""
+        return self._sealed
+
+    def probe(self, now: datetime) -> None:
+        """Try whether rows can be written again, where they could not."""
+        with self._appending:
+            try:
+                self._segment(now).probe()
+            except OSError as error:
+                self._abandon()
+                self.trouble = _told(self.folder.path, error)
+            else:
+                self.trouble = None
+
+    def land(self, now: datetime, *, everything: bool = False) -> Landed:
+        """Land the segments that are full or old, and return what became of the rows.
 
         With `everything`, the one that is appended to as well. Raises LandingError;
         what could not be landed is still in the log.
@@ -120,14 +151,14 @@ class Landing:
                 if old or everything:
                     self._seal()
                 active = self._active and self._active.path
+            landed = Landed()
             try:
-                return sum(
-                    self._land(number)
-                    for number in self.folder.segments()
-                    if self.folder.segment(number) != active
-                )
+                for number in self.folder.segments():
+                    if self.folder.segment(number) != active:
+                        landed += self._land(number)
             except (OSError, pa.ArrowException) as error:
                 raise LandingError(_told(self.folder.path, error)) from error
+            return landed
 
     # ── the log ──────────────────────────────────────────────────────────────────
 
@@ -143,6 +174,7 @@ class Landing:
         """Close the segment that is appended to; it is ready to be landed."""
         if self._active is not None:
             self._active.close()
+            self._sealed += self._active.size
         self._active, self._began = None, None
 
     def _abandon(self) -> None:
@@ -152,20 +184,16 @@ class Landing:
         next rows begin a new file.
         """
         if self._active is not None:
-            try:
+            with contextlib.suppress(OSError):
                 self._active.cut()
-            except OSError as error:
-                log.warning(
-                    "log_not_cut", segment=str(self._active.path), cause=str(error)
-                )
         self._seal()
 
     # ── landing ──────────────────────────────────────────────────────────────────
 
-    def _land(self, number: int) -> int:
+    def _land(self, number: int) -> Landed:
         """Land one segment; done again after a crash, it gives the same files."""
         path = self.folder.segment(number)
-        contents = read_segment(path)
+        size, contents = _size(path), read_segment(path)
         written = set()
         rows = repeated = 0
         for part in compacted(
@@ -183,6 +211,7 @@ class Landing:
         else:
             path.unlink()
         sync_folder(self.folder.log)
+        self._sealed -= size
         if rows or repeated:
             log.info(
                 "rows_landed",
@@ -190,7 +219,7 @@ class Landing:
                 rows=rows,
                 repeated=repeated,
             )
-        return rows
+        return Landed(rows=rows, repeated=repeated)
 
     def _known(self, day: str, but: int) -> list[Keys]:
         """Return the keys of what other segments landed on a day."""
@@ -222,6 +251,10 @@ class Landing:
                 keys_path(path).unlink(missing_ok=True)
                 path.unlink()
                 sync_folder(path.parent)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 def _told(path: Path, error: Exception) -> str:

@@ -15,6 +15,10 @@ _MARK = struct.Struct("<I")
 """The checksum of the schema, before the rows that are in it."""
 
 
+_PROBE = 1 << 18
+"""Bytes that must fit before rows are taken again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
     """A batch of rows in the log, and when it was received (microseconds, 1970)."""
@@ -42,9 +46,14 @@ class Segment:
         self._mark = b""
         self.size = 0
         self.rows = 0
-        self._write(MAGIC)
-        os.fsync(self._file)
-        sync_folder(path.parent)
+        try:
+            self._write(MAGIC)
+            os.fsync(self._file)
+            sync_folder(path.parent)
+        except OSError:
+            self.close()
+            path.unlink()
+            raise
         self.size = len(MAGIC)
 
     def append(self, batches: Iterable[pa.RecordBatch], received: int) -> None:
@@ -69,6 +78,12 @@ class Segment:
         self.size += len(data)
         self.rows += rows
 
+    def probe(self) -> None:
+        """Try whether there is room for some rows; raises OSError as `append` does."""
+        self._write(bytes(_PROBE))
+        os.fdatasync(self._file)
+        self.cut()
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
@@ -76,6 +91,7 @@ class Segment:
     def cut(self) -> None:
         """Cut off what was not acknowledged, as far as the disk lets us."""
         os.ftruncate(self._file, self.size)
+        os.lseek(self._file, self.size, os.SEEK_SET)
         os.fsync(self._file)
 
     def _write(self, data: bytes) -> None:

@@ -1,7 +1,7 @@
 """What Prometheus reads: one table of metrics, filled from the last committed state."""
 
 from monitor.metrics.collector import Collector, registry
-from monitor.metrics.snapshot import Daemon, Figure, Snapshot, Standing
+from monitor.metrics.snapshot import Daemon, Figure, Sent, Snapshot, Standing
 from monitor.metrics.table import METRICS, Metric, Sort
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Daemon",
     "Figure",
     "Metric",
+    "Sent",
     "Snapshot",
     "Sort",
     "Standing",

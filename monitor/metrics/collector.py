@@ -19,7 +19,7 @@ from checks.verdict import Status
 from monitor.errors import StoreError
 from monitor.incident import SEARCHES
 from monitor.logs import logger
-from monitor.metrics.snapshot import Daemon, Snapshot, Standing
+from monitor.metrics.snapshot import Daemon, Sent, Snapshot, Standing
 from monitor.metrics.table import METRICS
 from monitor.metrics.worst import Measured, worst
 from monitor.retraining import State as Retraining
@@ -103,6 +103,20 @@ def _daemon(page: Page, daemon: Daemon) -> None:
     page.at("driftd_scheduler_last_tick_timestamp_seconds", daemon.ticked)
     for outcome, count in sorted(daemon.reports.items()):
         page.put("driftd_reports_total", count, outcome)
+    _sent(page, daemon.sent)
+
+
+def _sent(page: Page, tables: Iterable[Sent]) -> None:
+    """Tell what became of the rows that were sent."""
+    rejected: Counter[tuple[str, str]] = Counter()
+    for sent in tables:
+        labels = (sent.model, sent.table)
+        page.put("driftd_ingest_rows_total", sent.accepted, *labels)
+        page.put("driftd_ingest_repeated_rows_total", sent.repeated, *labels)
+        page.put("driftd_ingest_backlog_bytes", sent.backlog, *labels)
+        rejected.update({(sent.model, why): n for why, n in sent.rejected.items()})
+    for (model, why), count in sorted(rejected.items()):
+        page.put("driftd_ingest_rejected_rows_total", count, model, why)
 
 
 def _state(page: Page, snapshot: Snapshot) -> None:

@@ -60,6 +60,18 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came to a table that rows are sent to; `rejected` by what was wrong."""
+
+    model: str
+    table: str
+    accepted: int = 0
+    repeated: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    backlog: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
     """What the process knows of itself, whether the store answers or not."""
 
@@ -69,3 +81,4 @@ class Daemon:
     config_good: bool = True
     ticked: datetime | None = None
     reports: Mapping[str, int] = field(default_factory=dict)
+    sent: tuple[Sent, ...] = ()

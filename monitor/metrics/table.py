@@ -70,6 +70,27 @@ METRICS: tuple[Metric, ...] = (
         " daemon's own metrics are here.",
     ),
     _gauge("driftd_scrape_seconds", "How long it took to answer this scrape."),
+    # ── rows that are sent ──
+    _counter(
+        "driftd_ingest_rows_total",
+        "Rows that were sent, taken and made durable, sent again or not.",
+        *("model", "table"),
+    ),
+    _counter(
+        "driftd_ingest_repeated_rows_total",
+        "Rows that were sent again and landed once, counted when they land.",
+        *("model", "table"),
+    ),
+    _counter(
+        "driftd_ingest_rejected_rows_total",
+        "Rows that were sent and are in quarantine, by what is wrong with them.",
+        *("model", "reason"),
+    ),
+    _gauge(
+        "driftd_ingest_backlog_bytes",
+        "Bytes of full logs that have not landed as Parquet yet.",
+        *("model", "table"),
+    ),
     # ── windows ──
     _counter(
         "driftd_windows_evaluated_total",

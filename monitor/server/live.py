@@ -38,6 +38,8 @@ class LiveState:
     reports: Path
     late_tick: timedelta = LATE_TICK
     stopping: Callable[[], bool] = lambda: False
+    ingest: Callable[[], str | None] | None = None
+    """Says what keeps rows from being taken; None where none are sent."""
     registry: CollectorRegistry = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +58,8 @@ class LiveState:
 
     def readiness(self) -> Mapping[str, str | None]:
         """Ask the store for an answer and the scheduler for its last tick."""
-        return {"store": self._store_trouble(), "scheduler": self._tick_trouble()}
+        told = {"store": self._store_trouble(), "scheduler": self._tick_trouble()}
+        return told if self.ingest is None else {**told, "ingest": self.ingest()}
 
     def models(self) -> tuple[ModelState, ...]:
         """Return every configured model with its last windows and open incidents."""

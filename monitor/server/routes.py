@@ -1,6 +1,6 @@
 """The routes: what each address answers, and the headers that every answer carries."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,9 +31,24 @@ REPORT_POLICY = (
 )
 
 
-def create(state: ServerState) -> FastAPI:
-    """Return the application over a daemon's state; nothing in it can be changed."""
-    app = FastAPI(
+class _Described(FastAPI):
+    """An application that also describes the addresses of who stands before it."""
+
+    elsewhere: Mapping[str, Any] = {}
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of all addresses."""
+        told = super().openapi()
+        told["paths"].update(self.elsewhere)
+        return told
+
+
+def create(state: ServerState, elsewhere: Mapping[str, Any] | None = None) -> FastAPI:
+    """Return the application over a daemon's state; nothing in it can be changed.
+
+    `elsewhere` describes paths that are answered before a request comes here.
+    """
+    app = _Described(
         title="driftd",
         version=state.version,
         description="What a driftd daemon knows of its models. Reading only.",
@@ -41,6 +56,7 @@ def create(state: ServerState) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
     )
+    app.elsewhere = elsewhere or {}
     app.middleware("http")(_guarded)
     app.exception_handler(StoreError)(_without_store)
     _operating(app, state)

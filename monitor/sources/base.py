@@ -1,6 +1,7 @@
 """The port to data: what every source offers, and the registry that finds them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 from monitor.config import Plugin, options_of
 from monitor.errors import PluginError, SourceError
 from monitor.plugins import Options, Registry
+from monitor.sources.hiding import hiding
 from monitor.window import Window
 
 
@@ -77,7 +79,8 @@ def open_source(
     kind = SOURCES.get(section.type)
     # A source that is one of files has a way to open it; another is its own class.
     opening = cast("Opening", getattr(kind, "open", kind))
-    return opening(options, base=section.base, timestamp=timestamp)
+    opened = opening(options, base=section.base, timestamp=timestamp)
+    return cast("Source", hiding(opened, section.personal))
 
 
 def _at_version(section: Plugin, version: str) -> Plugin:
@@ -86,7 +89,7 @@ def _at_version(section: Plugin, version: str) -> Plugin:
     if options != section.options and ("/" in version or version in ("", ".", "..")):
         msg = f"the version {version!r} cannot be part of a path"
         raise SourceError(msg, permanent=True)
-    return Plugin(type=section.type, options=options, base=section.base)
+    return replace(section, options=options)
 
 
 def _replaced(value: Any, version: str) -> Any:  # noqa: ANN401 - any YAML value

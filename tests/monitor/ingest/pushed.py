@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from monitor.clock import ManualClock
@@ -17,9 +18,34 @@ from monitor.config import Config
 from monitor.ingest import Desk, IngestApi
 from monitor.opening import read_config
 from monitor.server import Server
+from monitor.sources.base import open_source
+from monitor.window import Window, parse_time
 from tests.monitor import world
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DAY = Window(parse_time("2026-03-02"), parse_time("2026-03-03"))
+
+
+def row(i: int = 1, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": f"p{i}",
+        "at": "2026-03-02T11:00:00Z",
+        "amount": 50.5,
+        "plan": "basic",
+        "score": 0.25,
+        **changes,
+    }
+
+
+def found(config: Config, what: str = "predictions") -> pa.Table:
+    """Return what a window of the model finds."""
+    model = config.models["churn"]
+    section, time = model.source, "at"
+    if what == "labels":
+        assert model.labels is not None
+        section, time = model.labels.source, "known_at"
+    source = open_source(section, timestamp=time)
+    return pa.Table.from_batches(list(source.read(DAY, None)))
 
 
 def config(folder: Path, env: Mapping[str, str] = {}, **changes: Any) -> Config:
@@ -62,15 +88,31 @@ class Pushed:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         told = {"content-type": kind}
         told |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._asked(what, data, told)
+
+    def get(self, what: str) -> tuple[int, Any]:
+        """Ask for something; return the status and the answer's JSON."""
+        return self._asked(what, None, {})
+
+    def _asked(
+        self, what: str, data: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, Any]:
         request = urllib.request.Request(  # noqa: S310 - ours, on the loopback
-            f"{self.url}/v1/models/churn/{what}", data, told
+            f"{self.url}/v1/models/churn/{what}", data, dict(headers)
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, json.loads(error.read())
+                return error.code, json.loads(error.read() or b"null")
+
+
+def quarantine(pushed: Pushed, query: str = "") -> list[Any]:
+    """Return what the quarantine tells of each table."""
+    status, told = pushed.get(f"quarantine{query}")
+    assert status == 200
+    return list(told["tables"])
 
 
 @contextmanager

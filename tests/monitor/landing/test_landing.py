@@ -49,7 +49,7 @@ def test_rows_land_in_the_partition_of_their_day_and_leave_the_log(
     with Landing.open(tmp_path, SHAPE) as landing:
         yesterday = NOW - timedelta(days=1)
         landing.append([batch(1), batch(2, at=yesterday)], NOW)
-        assert landing.land(NOW, everything=True) == 2
+        assert landing.land(NOW, everything=True).rows == 2
 
     files = [str(f.relative_to(tmp_path)) for f in Folder(tmp_path).files()]
     assert files == [
@@ -128,8 +128,8 @@ def test_keys_that_were_lost_are_read_from_the_rows_themselves(tmp_path: Path) -
 def test_a_segment_is_landed_when_it_is_old_and_not_before(tmp_path: Path) -> None:
     with Landing.open(tmp_path, SHAPE) as landing:
         landing.append([batch(1)], NOW)
-        assert landing.land(NOW + SEGMENT_AGE / 2) == 0
-        assert landing.land(NOW + SEGMENT_AGE) == 1
+        assert landing.land(NOW + SEGMENT_AGE / 2).rows == 0
+        assert landing.land(NOW + SEGMENT_AGE).rows == 1
 
 
 def test_one_process_at_a_time_takes_rows_in(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""Which tables a config wants sent to the daemon, and what they are made of."""
+
+from pathlib import Path
+
+from checks.schema import Kind, Role
+from monitor.config import Config, Model
+from monitor.ingest.table import Field, Table
+from monitor.landing import Shape
+
+PREDICTIONS, LABELS = "predictions", "labels"
+
+
+def tables(config: Config) -> dict[tuple[str, str], tuple[Table, Path]]:
+    """Return the tables by model and name, each with its folder."""
+    found = {}
+    for name, model in config.models.items():
+        if model.source.type == "ingest":
+            where = model.source.base / str(model.source.options["path"])
+            found[name, PREDICTIONS] = (_predictions(name, model), where)
+        labels = model.labels
+        if labels is not None and labels.source.type == "ingest":
+            where = labels.source.base / str(labels.source.options["path"])
+            found[name, LABELS] = (_labels(name, model), where)
+    return found
+
+
+def _predictions(name: str, model: Model) -> Table:
+    schema = model.table
+    key, time = schema.first(Role.ID), schema.first(Role.TIMESTAMP)
+    return Table(
+        model=name,
+        what=PREDICTIONS,
+        fields=tuple(
+            Field(name=column.name, kind=column.kind)
+            for column in schema
+            if column.role is not Role.IGNORED
+        ),
+        id=key,
+        time=time,
+        shape=Shape(key=(key,) if key else (), time=time),
+        personal=model.source.personal,
+    )
+
+
+def _labels(name: str, model: Model) -> Table:
+    """Return the table of labels: each correction of one is a row of its own."""
+    schema = model.table
+    key, label = schema.first(Role.ID), schema.first(Role.LABEL)
+    known = model.labels.timestamp if model.labels else None
+    wanted = [column for column in (key, label) if column is not None]
+    fields = [Field(name=c, kind=model.columns[c].kind) for c in wanted]
+    if known is not None:
+        fields.append(Field(name=known, kind=Kind.DATETIME))
+        wanted.append(known)
+    return Table(
+        model=name,
+        what=LABELS,
+        fields=tuple(fields),
+        id=key,
+        time=known,
+        shape=Shape(key=tuple(wanted), time=known),
+        personal=model.source.personal,
+    )

@@ -22,7 +22,7 @@ help:
 	@echo "make check    lint, types, layers and docs"
 	@echo "make format   rewrite the tree as the formatter and the docs generator want it"
 	@echo "make nannyml  a real NannyML in $(NANNYML), which the tests of its preset ask"
-	@echo "make soak     the suite with many more random examples; takes long"
+	@echo "make soak     the suite with many more random examples and kills; takes long"
 	@echo "make lock     write the locks again (UPGRADE=--upgrade for the newest versions)"
 	@echo "make clean    remove .venv and every cache"
 
@@ -33,7 +33,8 @@ test: $(VENV)/.ready-to-develop
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 soak: $(VENV)/.ready-to-develop
-	DRIFTD_HYPOTHESIS=soak $(BIN)/python -m pytest -n 2 --timeout 3600 $(ARGS)
+	DRIFTD_HYPOTHESIS=soak DRIFTD_SLOTS=3334 DRIFTD_TROUBLES=500 \
+		$(BIN)/python -m pytest -n 2 --timeout 3600 $(ARGS)
 
 nannyml: $(NANNYML)/.ready
 

@@ -12,23 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from checks.bins import (
-    GRID_BITS,
-    TAIL_LIMIT,
-    Floats,
-    Ints,
-    LevelBins,
-    NumericBins,
-)
+from checks.bins import Floats, Ints, LevelBins, NumericBins
+from checks.cells import counted, counted_repeated
 from checks.distinct import Distinct
 from checks.schema import Column
-from checks.values import FLOAT_BITS, hashes, numbers, texts
+from checks.values import hashes, numbers, repeated, texts
 from checks.weighted import Kept, Weighted
 
 MAX_UNSEEN = 20
 """Unseen levels that are kept by name: those with the smallest hashes."""
-EXACT_ROWS = 1 << (FLOAT_BITS - GRID_BITS - 1)
-"""Values on the inner grid that float64 is sure to add up exactly."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,11 +91,18 @@ class NumericProfile:
 
         Raises Unmeasurable when it holds no numbers.
         """
-        values, nulls = numbers(array, column.kind)
-        ordered, nans, infinities = finite(np.sort(values))
-        found = cls.of_sorted(
-            column, bins, ordered, nulls=nulls, nans=nans, infinities=infinities
-        )
+        seldom = repeated(array, column.kind)
+        if seldom is not None:
+            values, times = seldom
+            found = cls.of_sorted(
+                column, bins, values, times=times, nulls=array.null_count
+            )
+        else:
+            values, nulls = numbers(array, column.kind)
+            ordered, nans, infinities = finite(np.sort(values))
+            found = cls.of_sorted(
+                column, bins, ordered, nulls=nulls, nans=nans, infinities=infinities
+            )
         if units is None:
             return found
         weighted = Weighted.of_numbers(bins, column.kind, array, units)
@@ -116,17 +115,24 @@ class NumericProfile:
         bins: NumericBins,
         ordered: Floats,
         *,
+        times: Ints | None = None,
         nulls: int = 0,
         nans: int = 0,
         infinities: int = 0,
         design_effect: float = 1.0,
     ) -> Self:
-        """Count finite values that are sorted, beside so many that are missing."""
-        counts, sums, saturated = _tally(ordered, bins)
+        """Count finite values that are sorted, beside so many that are missing.
+
+        Each stands so many `times`; once where that is None.
+        """
+        if times is None:
+            counts, sums, saturated = counted(ordered, bins)
+        else:
+            counts, sums, saturated = counted_repeated(ordered, times, bins)
         return cls(
             column=column,
             bins=bins,
-            rows=len(ordered) + nulls + nans + infinities,
+            rows=int(counts.sum()) + nulls + nans + infinities,
             nulls=nulls,
             nans=nans,
             infinities=infinities,
@@ -205,47 +211,6 @@ def finite(ordered: Floats) -> tuple[Floats, int, int]:
     zeros = np.searchsorted(finite, 0.0), np.searchsorted(finite, 0.0, "right")
     finite[slice(*zeros)] = 0.0  # of which some may have been negative
     return finite, len(ordered) - last, first + last - infinite
-
-
-def _tally(ordered: Floats, bins: NumericBins) -> tuple[Ints, Ints, int]:
-    """Count sorted finite values in the cells, and sum them on the grids."""
-    edges = bins.edges
-    k = len(edges)
-    if k == 0:
-        return np.array([len(ordered)]), np.zeros(1, np.int64), 0
-    left = np.searchsorted(ordered, edges, "left")
-    right = np.searchsorted(ordered, edges, "right")
-    bounds = np.empty(2 * k + 2, np.int64)
-    bounds[0], bounds[-1] = 0, len(ordered)
-    bounds[1:-1:2], bounds[2:-1:2] = left, right
-    sums = np.zeros(k + 1, np.int64)
-    sums[1:-1] = _inner_sums(ordered, bins, right[:-1], left[1:])
-    with np.errstate(over="ignore"):  # beyond every limit is beyond this one
-        low = (edges[0] - ordered[: left[0]]) / bins.tail_step
-        high = (ordered[right[-1] :] - edges[-1]) / bins.tail_step
-    saturated = int(np.count_nonzero(low > TAIL_LIMIT))
-    saturated += int(np.count_nonzero(high > TAIL_LIMIT))
-    sums[0] = np.rint(np.minimum(low, TAIL_LIMIT)).astype(np.int64).sum()
-    sums[-1] = np.rint(np.minimum(high, TAIL_LIMIT)).astype(np.int64).sum()
-    return np.diff(bounds), sums, saturated
-
-
-def _inner_sums(ordered: Floats, bins: NumericBins, start: Ints, end: Ints) -> Ints:
-    """Sum, on the inner grid, the sorted values of each open cell between two edges."""
-    if not (end > start).any():
-        return np.zeros(len(start), np.int64)
-    first, last = int(start[0]), int(end[-1])
-    # One zero more, so that a cell may begin where the values end.
-    steps = np.zeros(last - first + 1)
-    inner = steps[:-1]
-    np.subtract(ordered[first:last], bins.edges[0], out=inner)
-    np.divide(inner, bins.step, out=inner)
-    np.rint(inner, out=inner)
-    # float64 adds whole numbers exactly up to 2**53, and quicker than int64 does.
-    exact = steps if len(steps) <= EXACT_ROWS else steps.astype(np.int64)
-    cuts = np.stack([start, end], axis=1).ravel() - first
-    found = np.add.reduceat(exact, cuts)[::2].astype(np.int64)
-    return np.where(end > start, found, 0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

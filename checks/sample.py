@@ -145,8 +145,18 @@ def arrow(numbers: npt.NDArray[Any]) -> pa.Array:
 
 def _ordered(rows: pa.Table) -> pa.Table:
     """Order rows by their key, and rows of one key by all that they hold."""
-    ties = row_hashes(rows.column, rows.schema, rows.num_rows)
-    return rows.take(arrow(np.lexsort((ties, np.asarray(rows.column(KEY))))))
+    keys = np.asarray(rows.column(KEY))
+    order = np.argsort(keys, kind="stable")
+    same = keys[order[1:]] == keys[order[:-1]]
+    tied = np.zeros(len(keys), np.bool_)
+    tied[1:] |= same
+    tied[:-1] |= same
+    some = order[tied]
+    if len(some):
+        held = rows.take(arrow(some))
+        ties = row_hashes(held.column, held.schema, held.num_rows)
+        order[tied] = some[np.lexsort((ties, keys[some]))]
+    return rows.take(arrow(order))
 
 
 def _as_text(table: pa.Table) -> pa.Table:

@@ -4,8 +4,10 @@ Labels that cannot be read are a cause, and take nothing else along.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 import pyarrow as pa
 
@@ -23,8 +25,9 @@ from monitor.baseline import Baseline, Performance, outcome_columns
 from monitor.config import Model
 from monitor.engines.base import Rows
 from monitor.errors import SourceError
-from monitor.labels import LabelJoin, join_outcomes, label_of, losses
+from monitor.labels import LabelJoin, join_parts, label_of, losses
 from monitor.order import Order
+from monitor.spill import HELD, Side, parted
 from monitor.window import Window
 
 
@@ -62,7 +65,7 @@ def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on
         return _without(evidence, baseline.outcomes_cause)
     bins = baseline.reference.bins
     try:
-        found = labelled(section, window, feeds, as_of, bins)
+        found = labelled(section, window, feeds, as_of, bins, sample=evidence.sample)
     except (SourceError, ChecksError, pa.ArrowException) as error:
         return _without(evidence, f"labels: {error}")
     if found is None:
@@ -143,16 +146,19 @@ def _part(
     )
 
 
-def labelled(
+def labelled(  # noqa: PLR0913 - whose labels, of when, known when, and for what
     section: Model,
     window: Window | None,
     feeds: Feeds,
     as_of: datetime,
     bins: Bins | None = None,
+    *,
+    sample: pa.Table | None = None,
 ) -> LabelJoin | None:
     """Summarise a window's predictions beside the labels known at `as_of`.
 
-    With `bins`, those of their segments as well. None where no labels are configured.
+    With `bins`, those of their segments as well; the labels of the rows in `sample` are
+    kept. None where no labels are configured.
     Raises SourceError, or ChecksError when the columns cannot be what the task takes.
     """
     if feeds.labels is None or section.labels is None:
@@ -161,34 +167,53 @@ def labelled(
     columns = outcome_columns(section.table, known)
     segments = bins.segments if bins is not None else ()
     asked = [condition.column for s in segments for condition in s.conditions]
-    wanted = [columns.id, columns.prediction, columns.score, *asked]
+    moment = section.time_column if known else None
+    columns = replace(columns, predicted_at=moment, weight=WEIGHT)
     bearing = [column.name for column in section.table if column.role.weighs]
+    wanted = [columns.id, columns.prediction, columns.score, moment, *asked]
     wanted += [*bearing, WEIGHT]
-    predictions = whole(
-        feeds.predictions, window, list(dict.fromkeys(n for n in wanted if n))
-    )
-    predictions = weighed(predictions, section.table)
-    if WEIGHT in predictions.column_names:
-        columns = replace(columns, weight=WEIGHT)
     # A label becomes known after its prediction was made, never before.
     since = window and Window(window.start, max(as_of, window.start) + _MOMENT)
     names = [columns.id, columns.label, *([known] if known else [])]
-    labels = whole(feeds.labels, since if known else None, names)
+    made = feeds.predictions.read(window, list(dict.fromkeys(filter(None, wanted))))
+    told = feeds.labels.read(since if known else None, names)
+    logged = _weighed(made, section.table)
+    first = next(logged)
+    # What uneven weights come to depends on all rows together, which are then a sample.
+    held = EVERYTHING if WEIGHT in first.schema.names else HELD
+    sides = (
+        Side(batches=each, key=[columns.id]) for each in (chain([first], logged), told)
+    )
 
     def divide(table: pa.Table) -> Iterator[tuple[str, Ints]]:
         if bins is not None:
             for segment, places in bins.members(table, segments):
                 yield segment.name, places
 
-    return join_outcomes(
-        predictions,
-        labels,
-        columns=columns,
-        task=section.task,
-        as_of=as_of,
-        classes=section.classes,
-        divide=divide,
-    )
+    with closing(parted(*sides, held=held)) as parts:
+        return join_parts(
+            parts,
+            columns=columns,
+            task=section.task,
+            as_of=as_of,
+            classes=section.classes,
+            divide=divide,
+            sample=sample,
+        )
+
+
+EVERYTHING = 1 << 62
+"""More bytes than there are: rows that must stay together do."""
+
+
+def _weighed(
+    batches: Iterator[pa.RecordBatch], table: Schema
+) -> Iterator[pa.RecordBatch]:
+    """Walk over batches with what each row stands for beside it."""
+    for batch in batches:
+        rows = weighed(pa.Table.from_batches([batch]), table).combine_chunks()
+        none = [pa.RecordBatch.from_pylist([], schema=rows.schema)]
+        yield from rows.to_batches() or none
 
 
 def weighed(rows: pa.Table, table: Schema) -> pa.Table:
@@ -214,8 +239,3 @@ def even(rows: pa.Table, table: Schema) -> pa.Table:
 
 
 _MOMENT = timedelta(microseconds=1)
-
-
-def whole(rows: Rows, window: Window | None, columns: list[str]) -> pa.Table:
-    """Read some columns of a window into memory; raises SourceError."""
-    return pa.Table.from_batches(list(rows.read(window, columns)))

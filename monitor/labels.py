@@ -5,7 +5,7 @@ pieces rows arrived leaves no trace in the answer.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 import numpy as np
@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from checks.bins import Floats, Ints
 from checks.classes import Bools, Classes, floats
-from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
+from checks.delays import Delays
+from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_all
 from checks.registry import Task
 from checks.sample import arrow
 from monitor.errors import SourceError
@@ -46,9 +47,11 @@ class OutcomeColumns:
 class LatestLabels:
     """One label for each id, the last that was known, and what was left out.
 
-    `table` has the columns id and label, sorted by id. `late` labels came after the
-    moment asked about, `undated` ones have no time, `superseded` ones were corrected or
-    stand twice. Of `conflicting` ids two labels have the same time; the larger is kept.
+    `table` has the columns id and label, sorted by id, and where labels have times when
+    the first one of each id was known. `late` labels came after the moment asked about,
+    `undated` ones have no time, `superseded` ones were corrected or stand twice. Of
+    `conflicting` ids two labels have the same time; the larger is kept. `no_numbers`
+    are NaN, and are taken for none.
     """
 
     table: pa.Table
@@ -57,6 +60,31 @@ class LatestLabels:
     without_id: int = 0
     superseded: int = 0
     conflicting: int = 0
+    no_numbers: int = 0
+
+    def merge(self, other: "LatestLabels") -> "LatestLabels":
+        """Return the labels of both sets of ids, of which none is in both."""
+        counts = [part.name for part in fields(self) if part.name != "table"]
+        return LatestLabels(
+            table=pa.concat_tables([self.table, other.table]),
+            **{name: getattr(self, name) + getattr(other, name) for name in counts},
+        )
+
+    @property
+    def troubles(self) -> dict[str, int]:
+        """What was left out or decided, in words, with how often; nothing that was not.
+
+        Labels that came later, or again, are none.
+        """
+        counts = {
+            "labels without a time": self.undated,
+            "labels without an id": self.without_id,
+            "labels that are no number (NaN)": self.no_numbers,
+            "ids with two labels of one time, of which the larger is used": (
+                self.conflicting
+            ),
+        }
+        return {told: count for told, count in counts.items() if count}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +95,8 @@ class LabelJoin:
     rows of a prediction that was logged before, `without_id` those that no label can
     ever find; these stay in the outcomes, unlabelled. `segments` holds the outcomes of
     the rows of each segment that was asked for. `effects` is by how much uneven weights
-    of the labelled rows make these less certain, by segment and None for all rows.
+    of the labelled rows make these less certain, by segment and None for all rows;
+    `delays` how long labels took, where both sides have times.
     """
 
     outcomes: Outcomes
@@ -77,6 +106,31 @@ class LabelJoin:
     without_id: int
     segments: Mapping[str, Outcomes] = field(default_factory=dict)
     effects: Mapping[str | None, float] = field(default_factory=dict)
+    delays: Delays = field(default_factory=Delays)
+
+    def merge(self, other: "LabelJoin") -> "LabelJoin":
+        """Return the join of both sets of ids, of which none is in both."""
+        return LabelJoin(
+            outcomes=merge_all([self.outcomes, other.outcomes]),
+            labels=self.labels.merge(other.labels),
+            orphans=self.orphans + other.orphans,
+            repeated=self.repeated + other.repeated,
+            without_id=self.without_id + other.without_id,
+            segments={
+                name: merge_all([part, other.segments[name]])
+                for name, part in self.segments.items()
+            },
+            effects={
+                name: max(effect, other.effects[name])
+                for name, effect in self.effects.items()
+            },
+            delays=self.delays.merge(other.delays),
+        )
+
+    @property
+    def troubles(self) -> dict[str, int]:
+        """What labels and predictions were left out for, in words, with how often."""
+        return {**self.labels.troubles, **self.outcomes.refusals}
 
     @property
     def coverage(self) -> float:
@@ -106,6 +160,9 @@ def latest_labels(
     rows = np.flatnonzero((ids >= 0) & ~undated & ~after)
     last, conflicting = last_of_each(ids[rows], when[rows], ranks[rows])
     kept = table.select([columns.id, columns.label]).take(pa.array(rows[last]))
+    if columns.labelled_at is not None:
+        first = _first(ids[rows], when[rows], ranks[rows] > 0)[ids[rows[last]]]
+        kept = kept.append_column(FIRST, arrow(first))
     return LatestLabels(
         table=kept.take(pc.sort_indices(kept[columns.id])),
         late=int(np.count_nonzero(after & (ids >= 0))),
@@ -113,7 +170,70 @@ def latest_labels(
         without_id=int(np.count_nonzero(ids < 0)),
         superseded=len(rows) - len(last),
         conflicting=conflicting,
+        no_numbers=_no_numbers(table[columns.label]),
     )
+
+
+FIRST = "driftd_first"
+"""The column that says when the first label of an id was known."""
+
+
+def _first(ids: Ints, when: Ints, there: Bools) -> Ints:
+    """Return when each id had its first label, by its number."""
+    first = np.full(int(ids.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, ids[there], when[there])
+    return first
+
+
+def _no_numbers(labels: pa.ChunkedArray) -> int:
+    if not pa.types.is_floating(labels.type):
+        return 0
+    return int(pc.sum(pc.is_nan(labels)).as_py() or 0)
+
+
+def join_parts(  # noqa: PLR0913 - two tables, and all that reads them
+    parts: Iterable[tuple[pa.Table, ...]],
+    *,
+    columns: OutcomeColumns,
+    task: Task,
+    as_of: datetime | None = None,
+    classes: Classes | None = None,
+    divide: Divide | None = None,
+    sample: pa.Table | None = None,
+) -> LabelJoin:
+    """Join (predictions, labels) part by part, where no id is in two of them.
+
+    Of the labels themselves those of a `sample` of the predictions are kept. Raises
+    as `join_outcomes` does.
+    """
+    found: LabelJoin | None = None
+    for predictions, labels in parts:
+        one = join_outcomes(
+            predictions,
+            labels,
+            columns=columns,
+            task=task,
+            as_of=as_of,
+            classes=classes,
+            divide=divide,
+        )
+        kept = _of(sample, one.labels, columns)
+        one = replace(one, labels=replace(one.labels, table=kept))
+        found = one if found is None else found.merge(one)
+    if found is None:
+        msg = "there is nothing to join labels to"
+        raise SourceError(msg, permanent=True)
+    return found
+
+
+def _of(
+    sample: pa.Table | None, latest: LatestLabels, columns: OutcomeColumns
+) -> pa.Table:
+    """Return the labels of sampled rows alone."""
+    if sample is None or columns.id not in sample.column_names:
+        return latest.table.slice(0, 0)
+    _, at = _found(column(sample, columns.id), latest, columns)
+    return latest.table.take(pa.array(np.unique(at[at >= 0])))
 
 
 def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read them
@@ -133,6 +253,12 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
     Raises SourceError for a column that is not there, ProfileError for labels or
     predictions that the task cannot read.
     """
+    there = predictions.column_names
+    columns = replace(
+        columns,
+        predicted_at=columns.predicted_at if columns.predicted_at in there else None,
+        weight=columns.weight if columns.weight in there else None,
+    )
     latest = latest_labels(labels, columns=columns, as_of=as_of)
     names = (columns.prediction, columns.score, columns.predicted_at, columns.weight)
     table = pick(predictions, "predictions", columns.id, *names)
@@ -156,6 +282,7 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
         orphans=len(latest.table) - int(np.count_nonzero(at >= 0)),
         repeated=len(table) - len(rows),
         without_id=int(np.count_nonzero(ours < 0)),
+        delays=_delays(made, latest, at, columns, as_of),
     )
 
 
@@ -169,6 +296,30 @@ def _effect(
     if not len(weights) or weights.min() == weights.max():
         return 1.0
     return max(1.0, float(len(weights) * (weights**2).sum() / weights.sum() ** 2))
+
+
+def _delays(
+    made: pa.Table,
+    latest: LatestLabels,
+    at: Ints,
+    columns: OutcomeColumns,
+    as_of: datetime | None,
+) -> Delays:
+    """Count how long labels took, of predictions that say when they were made."""
+    name = columns.predicted_at
+    if name is None or columns.labelled_at is None or as_of is None:
+        return Delays()
+    times = column(made, name)
+    if not pa.types.is_timestamp(times.type):
+        return Delays()
+    dated = np.flatnonzero(np.asarray(pc.is_valid(times)))
+    label = column(latest.table, columns.label)
+    labelled = np.zeros(len(at), np.bool_)
+    labelled[at >= 0] = np.asarray(pc.is_valid(label.take(pa.array(at[at >= 0]))))
+    first = np.zeros(len(at), np.int64)
+    first[at >= 0] = np.asarray(column(latest.table, FIRST))[at[at >= 0]]
+    when = instants(times, name)
+    return Delays.of(when[dated], first[dated], labelled[dated], instant(as_of))
 
 
 def _found(

@@ -1,14 +1,17 @@
 """Labels joined by id: late, twice, corrected or never."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.classes import Classes
+from checks.delays import upper
 from checks.outcomes import BinaryOutcomes, RegressionOutcomes
 from checks.registry import Task
 from monitor.errors import SourceError
@@ -16,14 +19,19 @@ from monitor.labels import (
     LabelJoin,
     OutcomeColumns,
     join_outcomes,
+    join_parts,
+    label_of,
     latest_labels,
     read_outcomes,
 )
+from monitor.spill import Side, parted
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 COLUMNS = OutcomeColumns(
     id="id", label="late", prediction="predicted", score="score", labelled_at="at"
 )
+
+MADE = replace(COLUMNS, predicted_at="made")
 
 
 def labels(*rows: tuple[Any, bool | None, int | None]) -> pa.Table:
@@ -123,6 +131,27 @@ def test_coverage_orphans_and_repeats_are_counted() -> None:
     assert (3, 1) == (found.outcomes.rows, found.outcomes.labelled)
 
 
+def in_parts(
+    table: pa.Table, known: pa.Table, as_of: datetime | None, parts: int
+) -> LabelJoin:
+    """Join the same from the disk, in so many parts."""
+    sides = [
+        Side(
+            batches=t.to_batches(max_chunksize=4)
+            or [pa.RecordBatch.from_pylist([], schema=t.schema)],
+            key=["id"],
+        )
+        for t in (table, known)
+    ]
+    return join_parts(
+        parted(*sides, held=-1, parts=parts),
+        columns=MADE,
+        task=Task.BINARY_CLASSIFICATION,
+        as_of=as_of,
+        sample=table,
+    )
+
+
 ids = st.sampled_from(["a", "b", "c", "d", "e", None])
 label_rows = st.lists(
     st.tuples(ids, st.sampled_from([True, False, None]), st.none() | st.integers(0, 5)),
@@ -154,6 +183,78 @@ def test_no_order_of_arrival_and_no_batching_changes_the_outcomes(
     assert in_order.outcomes.to_bytes() == shuffled.outcomes.to_bytes()
     assert in_order.labels.table.equals(shuffled.labels.table)
     assert in_order.orphans == shuffled.orphans
+
+
+@settings(max_examples=30)
+@given(
+    prediction_rows,
+    label_rows.flatmap(lambda r: st.tuples(st.just(r), st.permutations(r))),
+    st.integers(-1, 6),
+)
+def test_a_join_in_parts_from_the_disk_is_the_same_to_the_byte(
+    logged: list[Any], known: tuple[list[Any], list[Any]], hours: int
+) -> None:
+    as_of = START + timedelta(hours=hours)
+    made = predictions(*logged)
+    times = [START + timedelta(minutes=7 * i % 90) for i in range(len(made))]
+    made = made.append_column("made", pa.array(times, pa.timestamp("us", "UTC")))
+
+    whole = join_outcomes(
+        made,
+        labels(*known[0]),
+        columns=MADE,
+        task=Task.BINARY_CLASSIFICATION,
+        as_of=as_of,
+    )
+    parts = in_parts(made, labels(*known[1]), as_of, 3)
+
+    assert whole.outcomes.to_bytes() == parts.outcomes.to_bytes()
+    assert whole.delays.to_bytes() == parts.delays.to_bytes()
+    for name in ("orphans", "repeated", "without_id", "troubles"):
+        assert getattr(whole, name) == getattr(parts, name)
+    labels_of = [
+        label_of(made, one.labels, COLUMNS).to_pylist() for one in (whole, parts)
+    ]
+    assert labels_of[0] == labels_of[1]
+
+
+def test_how_long_the_first_label_took_is_counted_and_a_correction_is_not() -> None:
+    made = predictions(("a", True, 0.5), ("b", True, 0.5), ("c", True, 0.5))
+    at = pa.array([START, START + timedelta(hours=1), None], pa.timestamp("us", "UTC"))
+    known = labels(("a", True, 2), ("a", False, 9), ("b", None, 3), ("c", True, 3))
+
+    found = join_outcomes(
+        made.append_column("made", at),
+        known,
+        columns=MADE,
+        task=Task.BINARY_CLASSIFICATION,
+        as_of=START + timedelta(hours=10),
+    ).delays
+
+    assert (2, 1) == (found.predictions, found.labels)
+    (cell,) = np.flatnonzero(found.taken)
+    assert upper(int(cell) - 1) <= 2 * 3_600 <= upper(int(cell))
+
+
+def test_labels_that_say_nothing_are_told_by_name() -> None:
+    known = pa.table(
+        {
+            "id": ["a", "a", "b", "c", None],
+            "late": [1.0, 0.0, float("nan"), 7.0, 1.0],
+            "at": pa.array([START, START, START, START, START], pa.timestamp("us")),
+        }
+    )
+    made = predictions(("a", True, 0.5), ("b", True, 0.5), ("c", True, 0.5))
+
+    found = joined(made, known)
+
+    assert found.outcomes.labelled == 1
+    assert found.troubles == {
+        "labels without an id": 1,
+        "labels that are no number (NaN)": 1,
+        "ids with two labels of one time, of which the larger is used": 1,
+        "labels of neither class": 1,
+    }
 
 
 @given(label_rows, label_rows, st.integers(0, 5))

@@ -4,7 +4,9 @@
 
 driftd, evidently and NannyML are asked about the same seeded windows. Prints the page
 docs/detection.md, or writes it and its picture with `--write`. With `--folder` every
-measurement is kept there, and what is kept is not measured again.
+measurement is kept there, and what is kept is not measured again. `--sides driftd`
+measures driftd alone, beside what the peers came to when they were measured last
+(benchmarks/peers.json, which `--write` writes anew where they are).
 """
 
 import argparse
@@ -23,7 +25,7 @@ from pathlib import Path
 
 from detection_page import PAGE, PATIENCE, page
 from detection_picture import PICTURE, picture
-from results import Measured, level_of
+from results import Measured, Tally, keep_peers, kept_peers, level_of
 from sides import Driftd, Evidently, NannyML, Side
 from streams import (
     AUTOCORRELATED,
@@ -200,6 +202,14 @@ def tasks(options: argparse.Namespace) -> Iterator[tuple[str, Cell, Effort]]:
                 yield side, cell, asked
 
 
+def _beside(measured: Sequence[Tally]) -> list[Tally]:
+    """Set what was measured beside what is kept of peers who were not asked."""
+    asked = {one.side for one in measured}
+    known = [one for one in kept_peers() if one.side not in asked]
+    order = cells()
+    return sorted([*measured, *known], key=lambda one: order.index(one.cell))
+
+
 def main() -> None:
     """Read the command line, measure, and print or write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -219,10 +229,9 @@ def main() -> None:
         one = functools.partial(kept, folder, nannyml=options.nannyml)
         with ProcessPoolExecutor(options.jobs, mp_context=spawn) as pool:
             waiting = [pool.submit(one, *task) for task in tasks(options)]
-            found = [each.result() for each in waiting]
-    order = cells()
-    found.sort(key=lambda one: order.index(one.cell))
+            found = _beside([each.result().tally() for each in waiting])
     if options.write:
+        keep_peers(one for one in found if one.side != DRIFTD)
         PAGE.write_text(page(found), encoding="utf-8")
         PICTURE.write_text(picture(found), encoding="utf-8")
     else:

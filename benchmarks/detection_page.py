@@ -1,11 +1,10 @@
 """docs/detection.md: tables of what was measured, and what is to be said of them."""
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from results import Measured, Rate, level_of
+from results import Rate, Tally
 from sides import ANY, BUDGET, HALF, MOST, NANNYML, OURS, PCA
 from streams import CLEAN, FLIGHT_COLUMNS, FLIGHT_DAYS, SHIFTS, Cell
 
@@ -15,12 +14,12 @@ PATIENCE = 30
 RULES = (OURS, HALF, ANY, NANNYML)
 COMPARED = (OURS, ANY, NANNYML)
 """The rules that are set beside each other, in the order of a cell of a table."""
-Asked = dict[tuple[Cell, str], Measured]
+Asked = dict[tuple[Cell, str], Tally]
 
 
-def page(found: Sequence[Measured]) -> str:
+def page(found: Sequence[Tally]) -> str:
     """Write the page."""
-    asked = {(one.cell, rule): one for one in found for rule in one.scores}
+    asked = {(one.cell, rule): one for one in found for rule in one.default}
     budget = 1000 * BUDGET
     told = [
         HEAD.format(budget=budget),
@@ -28,9 +27,9 @@ def page(found: Sequence[Measured]) -> str:
         ALARMS.format(budget=budget, cause=_beyond(asked)),
         *_alarms(asked),
         EQUAL.format(told=_compared(asked)),
-        *_detection(asked, level_of),
+        *_detection(asked),
         DEFAULTS,
-        *_detection(asked, lambda *_: 1.0, clean=True),
+        *_detection(asked, default=True),
         DELAYS.format(patience=PATIENCE),
         *_delays(asked),
         HOW.format(most=MOST, counts=_counts(found)),
@@ -117,7 +116,9 @@ HOW = """
 - **NannyML**: its univariate drift (Jensen-Shannon) and missing-value calculators with
   chunks of a day; what is moved for equal false alarms is the 3 in its "mean ± 3
   standard deviations".
-- Everything is drawn from fixed seeds: the same versions give the same page."""
+- Everything is drawn from fixed seeds: the same versions give the same page. The peers
+  change less often than driftd does: what they came to on these very windows is kept in
+  `benchmarks/peers.json`, and `--sides driftd` measures driftd anew beside it."""
 
 
 WHY = """What is lost is lost in small windows: to be certain, a window must lie
@@ -141,7 +142,7 @@ def _summary(asked: Asked) -> Iterator[str]:
         told = []
         for rule in RULES:
             rates = [
-                one.rate(rule, CLEAN)
+                one.default[rule][CLEAN]
                 for (cell, by), one in asked.items()
                 if by == rule and cell.stream == stream
             ]
@@ -171,25 +172,23 @@ def _alarms(asked: Asked) -> Iterator[str]:
 def _alarm(asked: Asked, cells: Sequence[Cell], rule: str) -> str:
     for cell in cells:
         if (cell, rule) in asked:
-            rate = asked[cell, rule].rate(rule, CLEAN)
+            rate = asked[cell, rule].default[rule][CLEAN]
             mark = " †" if rule == OURS and rate.beyond else ""
             return _told(rate, 1000) + mark
     return "–"
 
 
-def _detection(
-    asked: Asked, level: Callable[[str, Sequence[float]], float], *, clean: bool = False
-) -> Iterator[str]:
-    kinds = (CLEAN, *SHIFTS) if clean else SHIFTS
+def _detection(asked: Asked, *, default: bool = False) -> Iterator[str]:
+    kinds = (CLEAN, *SHIFTS) if default else SHIFTS
     yield _header("stream", "rows", "columns", *kinds)
     for cell in _cells(asked):
         if (cell, ANY) not in asked:
             continue
         told = []
         for kind in kinds:
-            rates = _rates(asked, cell, kind, level)
+            rates = _rates(asked, cell, kind, default=default)
             shares = [f"{100 * r.share:.0f}" if r else "–" for r in rates]
-            lost = not clean and _loses(rates)
+            lost = not default and _loses(rates)
             told.append(
                 f"**{shares[0]}**{' ‡' if lost else ''}, {', '.join(shares[1:])}"
             )
@@ -200,18 +199,15 @@ def _detection(
 
 
 def _rates(
-    asked: Asked,
-    cell: Cell,
-    kind: str,
-    level: Callable[[str, Sequence[float]], float],
+    asked: Asked, cell: Cell, kind: str, *, default: bool = False
 ) -> list[Rate | None]:
     """Return driftd's rate, evidently's and NannyML's."""
     rates: list[Rate | None] = []
     for rule in COMPARED:
         by = PCA if rule == NANNYML and kind == "correlation" else rule
         one = asked.get((cell, by))
-        at = level(by, one.scores[by][CLEAN]) if one else 0.0
-        rates.append(one.rate(by, kind, level=at) if one else None)
+        told = one and (one.default if default else one.equal)
+        rates.append(told[by][kind] if told else None)
     return rates
 
 
@@ -232,15 +228,12 @@ def _delays(asked: Asked) -> Iterator[str]:
             one = asked.get((cell, rule))
             if one is None or rule not in one.delays:
                 continue
-            told = [_delay(runs) for runs in one.delays[rule].values()]
+            told = [_delay(*ends) for ends in one.delays[rule].values()]
             side, rows = rule.partition(",")[0], _rows(cell.stream, cell.rows)
             yield f"| {cell.stream} | {side} | {rows} | {' | '.join(told)} |"
 
 
-def _delay(runs: Sequence[int]) -> str:
-    middle, late = (
-        int(np.quantile(runs, share, method="inverted_cdf")) for share in (0.5, 0.9)
-    )
+def _delay(middle: int, late: int) -> str:
     return " ".join(
         form.format(n if n <= PATIENCE else f">{PATIENCE}")
         for form, n in (("{}", middle), ("({})", late))
@@ -249,7 +242,7 @@ def _delay(runs: Sequence[int]) -> str:
 
 def _beyond(asked: Asked) -> str:
     cells = _cells(asked)
-    beyond = [c for c in cells if asked[c, OURS].rate(OURS, CLEAN).beyond]
+    beyond = [c for c in cells if asked[c, OURS].default[OURS][CLEAN].beyond]
     if not beyond:
         return f"In all {len(cells)} cells driftd is within it."
     return f"**In {len(beyond)} of {len(cells)} cells driftd is above it**, marked †."
@@ -258,7 +251,7 @@ def _beyond(asked: Asked) -> str:
 def _compared(asked: Asked) -> str:
     """Say in how many cells the best peer is better, and in how many it is worse."""
     compared = [
-        _rates(asked, cell, kind, level_of)
+        _rates(asked, cell, kind)
         for cell in _cells(asked)
         for kind in SHIFTS
         if (cell, ANY) in asked
@@ -273,16 +266,16 @@ def _compared(asked: Asked) -> str:
     )
 
 
-def _counts(found: Sequence[Measured]) -> str:
+def _counts(found: Sequence[Tally]) -> str:
     """Say how many windows there were in a cell."""
     told = []
     for rule in COMPARED:
-        asked = [one.scores[rule] for one in found if rule in one.scores]
+        asked = [one.default[rule] for one in found if rule in one.default]
         if asked:
             clean, moved = (
                 " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
                 for counts in zip(
-                    *((len(one[CLEAN]), len(one[SHIFTS[0]])) for one in asked),
+                    *((one[CLEAN].windows, one[SHIFTS[0]].windows) for one in asked),
                     strict=True,
                 )
             )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from results import Measured
+from results import Tally
 from sides import ANY, BUDGET, HALF, NANNYML, OURS
 from streams import CLEAN, FLIGHT_COLUMNS, STREAMS
 
@@ -20,7 +20,7 @@ GAP_X, GAP_Y = 30, 60
 ROWS = (50, 100_000)
 
 
-def picture(found: Sequence[Measured]) -> str:
+def picture(found: Sequence[Tally]) -> str:
     """Draw one panel a stream: rows on a logarithmic scale, windows that alarm."""
     lines = list(_legend())
     for number, stream in enumerate(STREAMS):
@@ -54,7 +54,7 @@ def _legend() -> Iterator[str]:
         yield f'<text x="{x + 20}" y="32">{rule}</text>'
 
 
-def _panel(stream: str, here: Sequence[Measured]) -> Iterator[str]:
+def _panel(stream: str, here: Sequence[Tally]) -> Iterator[str]:
     yield f'<text y="-6" font-weight="bold">{stream}</text>'
     yield f'<rect width="{WIDE}" height="{HIGH}" fill="none" stroke="#bbb"/>'
     budget = _y(BUDGET)
@@ -74,9 +74,9 @@ def _panel(stream: str, here: Sequence[Measured]) -> Iterator[str]:
         )
     for rule, colour in reversed(COLOURS.items()):
         points = [
-            (_x(m.cell.rows), _y(m.rate(rule, CLEAN).share))
+            (_x(m.cell.rows), _y(m.default[rule][CLEAN].share))
             for m in sorted(here, key=lambda m: m.cell.rows)
-            if rule in m.scores
+            if rule in m.default
         ]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         yield (

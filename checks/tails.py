@@ -5,7 +5,7 @@ tails than those of normal variables with the same variance, and one storm more 
 look impossible. By how much heavier is measured on the stretches: the variance of their
 squared distances, which an F distribution with fewer degrees of freedom explains, and
 the skewness of their levels, which Pearson's third type does. Both are lowered by one
-standard error, so that normal stretches are hardly ever taken for others.
+standard error, so that normal stretches are rarely taken for others.
 """
 
 import math

@@ -14,6 +14,7 @@ from scipy import special
 from checks.bins import Floats
 from checks.dependence import FEWEST_STRETCHES
 from checks.ranks import Matrix
+from checks.tails import leaning
 
 ENOUGH = 10
 """Permutations as far out as what was observed, from which their share is p."""
@@ -55,9 +56,7 @@ def tail(sigmas: float, degrees: float, skewness: float = 1.0) -> float:
     >>> round(tail(0.0, 19), 2), tail(8.0, 39) < 1e-4 < tail(5.0, 39) < 1e-3
     (0.5, True)
     """
-    root = 2 / skewness
-    skewed = float(special.gammaincc(root**2, max(root**2 + root * sigmas, 0.0)))
-    return max(float(special.stdtr(degrees, -sigmas)), skewed)
+    return max(float(special.stdtr(degrees, -sigmas)), leaning(sigmas, skewness))
 
 
 def among(value: float, others: Sequence[float]) -> float:

@@ -27,8 +27,10 @@ def schema_change(
 
     Types are compared by family: an integer column that arrives as floating point is
     no change, one that arrives as text is. Of the id it is only asked whether it is
-    there: a training set may name its rows in another way. New columns count only where
-    `allow_extra` is false. Chance plays no part, so there is no p-value.
+    there: a training set may name its rows in another way. The timestamp is asked for
+    where the reference has one, and its type where it holds times there. New columns
+    count only where `allow_extra` is false. Chance plays no part, so there is no
+    p-value.
 
     Blind to a column that keeps its type and changes its meaning (use `wasserstein`
     or row-level `mismatch`).
@@ -44,19 +46,9 @@ def schema_change(
     if not current.types:
         cause = "the window has no columns"
         raise Unmeasurable(cause)
-    changes = []
     types = reference.profile.types
-    for name in sorted(reference.bins.columns):
-        was = set(types.get(name, ())) - {"empty"}
-        now = set(current.types.get(name, ())) - {"empty"}
-        if name not in current.types:
-            changes.append(f"{name} is missing")
-        elif was and now and was != now:
-            said_was, said_now = " and ".join(sorted(was)), " and ".join(sorted(now))
-            changes.append(f"{name} was {said_was} and is {said_now}")
-    ids = reference.bins.schema.first(Role.ID)
-    if ids in types and ids not in current.types:
-        changes.append(f"{ids} is missing")
+    kept = [*sorted(reference.bins.columns), *_placing(reference)]
+    changes = [said for name in kept if (said := _change(reference, current, name))]
     if not allow_extra:
         new = sorted(set(current.types) - set(types))
         changes.extend(f"{name} is new" for name in new)
@@ -71,3 +63,27 @@ def schema_change(
         n_current=current.rows,
         detail="; ".join(changes[:NAMED]) + (f"; and {more} more" if more > 0 else ""),
     )
+
+
+def _placing(reference: Reference) -> list[str]:
+    """List the columns that are not watched, but tell rows apart or place them."""
+    schema, types = reference.bins.schema, reference.profile.types
+    roles = (schema.first(Role.ID), schema.first(Role.TIMESTAMP))
+    return [name for name in roles if name is not None and name in types]
+
+
+def _change(reference: Reference, current: Profile, name: str) -> str | None:
+    """Say how a column of the reference has changed; None where it has not."""
+    if name not in current.types:
+        return f"{name} is missing"
+    was, now = (
+        set(side.types.get(name, ())) - {"empty"}
+        for side in (reference.profile, current)
+    )
+    schema = reference.bins.schema
+    # Texts that can be read as times are good enough in a training set.
+    stamped = name != schema.first(Role.TIMESTAMP) or was == {"time"}
+    if not (was and now and was != now and stamped) or name == schema.first(Role.ID):
+        return None
+    said_was, said_now = " and ".join(sorted(was)), " and ".join(sorted(now))
+    return f"{name} was {said_was} and is {said_now}"

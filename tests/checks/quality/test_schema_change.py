@@ -1,5 +1,6 @@
 """Columns that are gone, new or of another type: told by name, and never a crash."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -97,3 +98,37 @@ def test_a_column_that_is_of_two_types_within_a_window_has_changed() -> None:
 def test_a_window_without_any_column_is_unmeasurable() -> None:
     with pytest.raises(Unmeasurable, match="no columns"):
         schema_change(KNOWN, window(KNOWN, {}))
+
+
+HOURS = pa.array([datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in range(4)])
+TIMED = reference({**TABLE, "at": HOURS}, roles={"at": Role.TIMESTAMP})
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({**TABLE, "at": HOURS}, ""),
+        ({**TABLE, "at": HOURS.cast(pa.timestamp("us"))}, ""),
+        ({**TABLE, "at": HOURS.cast(pa.date32())}, ""),
+        ({**TABLE, "at": pa.nulls(4)}, ""),
+        (TABLE, "at is missing"),
+        ({**TABLE, "at": ["2026-03-01T00:00:00Z"] * 4}, "at was time and is text"),
+        ({**TABLE, "at": [1, 2, 3, 4]}, "at was time and is number"),
+        ({"n": ["1"], "c": ["a"]}, "n was number and is text; at is missing"),
+    ],
+)
+def test_the_timestamp_is_named_like_any_other_column(
+    table: dict[str, Any], said: str
+) -> None:
+    found = schema_change(TIMED, window(TIMED, table))
+
+    assert found.detail == said
+    assert found.value == len(said.split("; ")) * bool(said)
+
+
+def test_a_reference_without_times_asks_for_none() -> None:
+    text = reference({**TABLE, "at": ["2026"] * 4}, roles={"at": Role.TIMESTAMP})
+    none = reference(TABLE, roles={"at": Role.TIMESTAMP})
+
+    assert schema_change(text, window(text, {**TABLE, "at": HOURS})).value == 0.0
+    assert schema_change(none, window(none, TABLE)).value == 0.0

@@ -29,6 +29,7 @@ from monitor.errors import FencedError, SourceError, StoreError
 from monitor.evaluate import Watch
 from monitor.followup import FollowUp
 from monitor.holding import PERIOD, holding
+from monitor.logs import logger
 from monitor.opening import source
 from monitor.parts import Baselines, Parts
 from monitor.reevaluate import Reevaluation
@@ -36,6 +37,8 @@ from monitor.refresh import Refresher
 from monitor.report import Order, ReportDesk, ahead, place
 from monitor.store import Lease, Store
 from monitor.window import Window
+
+log = logger(__name__)
 
 MANY = 100_000
 """Deliveries of one round at most: more than an outbox ever holds."""
@@ -239,7 +242,7 @@ class App:
             return
         if turn.assessment.profile.rows == 0:
             return  # there is nothing to draw
-        self.reports.submit(
+        taken = self.reports.submit(
             Order(
                 model=turn.watch.model,
                 monitor=turn.watch.monitor,
@@ -250,6 +253,26 @@ class App:
                 model_version=turn.assessment.version,
             )
         )
+        if taken is not None:
+            log.info(
+                "report_ordered",
+                model=turn.watch.model,
+                monitor=turn.watch.monitor,
+                window=str(turn.window),
+                **self._links(turn.watch, turn.window),
+            )
+
+    def report_of(self, turn: Turn) -> str | None:
+        """Return where the report of a window that made an incident fire is, if it is.
+
+        Its address where the server has one, else its path.
+        """
+        where = place(turn.watch.model, turn.watch.monitor, turn.window)
+        if not fired(turn.outcome.consequences.moves):
+            return None
+        if not (self.reports.folder / where).is_file():
+            return None
+        return self._links(turn.watch, turn.window)["report"]
 
 
 def reports_folder(config: Config) -> Path:

@@ -52,11 +52,12 @@ def run(
         app.refresh()
         waiting = list(put_off(app, clock.now()))
         app.reports.drain(DRAWING)
+        told = [(event, one | _report(app, event)) for event, one in told]
     events = [event for event, _ in told]
     if style is Written.JSON:
         shell.show(_as_json(events, [one for _, one in told], counts, waiting))
     else:
-        shell.show(Group(*_lines(events, counts, waiting)))
+        shell.show(Group(*_lines(told, counts, waiting)))
     return _exit(events, waiting)
 
 
@@ -118,6 +119,13 @@ def _told(app: "App", event: "Event") -> dict[str, Any]:
     return {**told, "incidents": incidents}
 
 
+def _report(app: "App", event: "Event") -> dict[str, Any]:
+    """Say where a window's report is, once it is drawn; nothing of other events."""
+    from monitor.cycle import Turn
+
+    return {"report": app.report_of(event)} if isinstance(event, Turn) else {}
+
+
 def _as_json(
     events: "Sequence[Event]",
     told: Sequence[dict[str, Any]],
@@ -148,15 +156,19 @@ def _as_json(
 
 
 def _lines(
-    events: "Sequence[Event]", counts: "Counts", waiting: "Sequence[Watch]"
+    told: "Sequence[tuple[Event, dict[str, Any]]]",
+    counts: "Counts",
+    waiting: "Sequence[Watch]",
 ) -> Iterable[RenderableType]:
     from monitor import review
     from monitor.cycle import Turn
     from monitor.reevaluate import Reevaluation
 
-    for event in events:
+    for event, one in told:
         if isinstance(event, Turn):
             yield from _turn(event)
+            if one["report"] is not None:
+                yield Text(f"report: {one['report']}", no_wrap=True, overflow="ignore")
         elif isinstance(event, Reevaluation):
             yield review.table(event.evaluation)
         else:
@@ -170,7 +182,7 @@ def _lines(
             "evaluated; the next run tries again (the log says why)",
             style="yellow",
         )
-    if not events and not waiting:
+    if not told and not waiting:
         yield Text("Nothing is due.")
     if counts.total:
         yield Text(_delivered(counts))

@@ -461,6 +461,10 @@ def test_an_unreachable_webhook_loses_nothing_and_is_no_error_of_the_run(
     out, err = capsys.readouterr()
     assert "1 delivery: 1 to be tried again" in out
     assert "Traceback" not in err
+    # The window fired, and its report is where the line says.
+    (told,) = (line for line in out.splitlines() if line.startswith("report: "))
+    assert str(tmp_path / "reports/shop/daily") in told
+    assert Path(told.removeprefix("report: ")).is_file()
     assert command("deliveries", path, "--format", "json") == 0
     (waiting,) = one_object(capsys)["deliveries"]
     assert (waiting["outcome"], waiting["attempts"]) == ("pending", 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import structlog
 import yaml
 
 from checks.errors import ProfileError
@@ -64,15 +65,30 @@ def test_a_shift_fires_and_its_end_resolves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", [None, "https://driftd.example.org/"])
 def test_a_notice_says_where_the_report_is(tmp_path: Path, url: str | None) -> None:
-    with small(tmp_path, server={"url": url}) as world:
+    with (
+        structlog.testing.capture_logs() as log,
+        small(tmp_path, server={"url": url}) as world,
+    ):
         world.pass_day()
-        world.pass_day(shift=20.0)
+        (turn,) = [e for e in world.pass_day(shift=20.0) if isinstance(e, Turn)]
         (posted,) = world.app.store.deliveries()
+        undrawn = world.app.report_of(turn)
 
         place = "churn/daily/2026-03-02T000000Z.html"
         report = posted.delivery.body["links"]["report"]
         folder = "https://driftd.example.org" if url else str(tmp_path)
         assert f"{folder}/reports/{place}" == report
+        (ordered,) = [e for e in log if e["event"] == "report_ordered"]
+        assert (report, "churn", "daily") == (
+            ordered["report"],
+            ordered["model"],
+            ordered["monitor"],
+        )
+        assert undrawn is None, "it is not there yet"
+        written = tmp_path / "reports" / place
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text("drawn")
+        assert world.app.report_of(turn) == report
 
 
 def test_a_window_is_evaluated_once_however_often_it_is_asked_for(

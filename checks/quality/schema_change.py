@@ -27,10 +27,10 @@ def schema_change(
 
     Types are compared by family: an integer column that arrives as floating point is
     no change, one that arrives as text is. Of the id it is only asked whether it is
-    there: a training set may name its rows in another way. The timestamp is asked for
-    where the reference has one, and its type where it holds times there. New columns
-    count only where `allow_extra` is false. Chance plays no part, so there is no
-    p-value.
+    there: a training set may name its rows in another way. Of the timestamp it is asked
+    whether it still holds times, where it did: without one no window can be cut, which
+    is told of the source. New columns count only where `allow_extra` is false. Chance
+    plays no part, so there is no p-value.
 
     Blind to a column that keeps its type and changes its meaning (use `wasserstein`
     or row-level `mismatch`).
@@ -47,7 +47,7 @@ def schema_change(
         cause = "the window has no columns"
         raise Unmeasurable(cause)
     types = reference.profile.types
-    kept = [*sorted(reference.bins.columns), *_placing(reference)]
+    kept = [*sorted(reference.bins.columns), *_placing(reference, current)]
     changes = [said for name in kept if (said := _change(reference, current, name))]
     if not allow_extra:
         new = sorted(set(current.types) - set(types))
@@ -65,11 +65,16 @@ def schema_change(
     )
 
 
-def _placing(reference: Reference) -> list[str]:
-    """List the columns that are not watched, but tell rows apart or place them."""
+def _placing(reference: Reference, current: Profile) -> list[str]:
+    """List the columns that are not watched, but tell rows apart or place them.
+
+    A timestamp that is missing is no change: windows cannot be cut without one, and
+    what is checked whole needs none.
+    """
     schema, types = reference.bins.schema, reference.profile.types
-    roles = (schema.first(Role.ID), schema.first(Role.TIMESTAMP))
-    return [name for name in roles if name is not None and name in types]
+    moments = schema.first(Role.TIMESTAMP)
+    placed = moments if moments in current.types else None
+    return [n for n in (schema.first(Role.ID), placed) if n is not None and n in types]
 
 
 def _change(reference: Reference, current: Profile, name: str) -> str | None:

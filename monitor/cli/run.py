@@ -57,7 +57,10 @@ def run(
     if style is Written.JSON:
         shell.show(_as_json(events, [one for _, one in told], counts, waiting))
     else:
-        shell.show(Group(*_lines(told, counts, waiting)))
+        shell.show(Group(*_lines(events, counts, waiting)))
+        for one in (one for _, one in told if one.get("report")):
+            # In one piece, however narrow the terminal: it is to be copied.
+            shell.show(f"report: {one['report']}")
     return _exit(events, waiting)
 
 
@@ -156,19 +159,15 @@ def _as_json(
 
 
 def _lines(
-    told: "Sequence[tuple[Event, dict[str, Any]]]",
-    counts: "Counts",
-    waiting: "Sequence[Watch]",
+    events: "Sequence[Event]", counts: "Counts", waiting: "Sequence[Watch]"
 ) -> Iterable[RenderableType]:
     from monitor import review
     from monitor.cycle import Turn
     from monitor.reevaluate import Reevaluation
 
-    for event, one in told:
+    for event in events:
         if isinstance(event, Turn):
             yield from _turn(event)
-            if one["report"] is not None:
-                yield Text(f"report: {one['report']}", no_wrap=True, overflow="ignore")
         elif isinstance(event, Reevaluation):
             yield review.table(event.evaluation)
         else:
@@ -182,7 +181,7 @@ def _lines(
             "evaluated; the next run tries again (the log says why)",
             style="yellow",
         )
-    if not told and not waiting:
+    if not events and not waiting:
         yield Text("Nothing is due.")
     if counts.total:
         yield Text(_delivered(counts))

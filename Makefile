@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 NANNYML ?= .venv-nannyml
+AIRFLOW ?= .venv-airflow
 BIN    := $(VENV)/bin
 # Never into an interpreter that is not ours: pip refuses where there is no environment.
 PIP    := $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check
@@ -14,7 +15,7 @@ LOCKED := --quiet --require-hashes --no-build-isolation
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers docs soak nannyml lock clean format
+.PHONY: help demo test check lint types layers docs soak nannyml airflow lock clean format
 
 help:
 	@echo "make demo     the whole loop on real flights, under 3 minutes once installed"
@@ -22,6 +23,7 @@ help:
 	@echo "make check    lint, types, layers and docs"
 	@echo "make format   rewrite the tree as the formatter and the docs generator want it"
 	@echo "make nannyml  a real NannyML in $(NANNYML), which the tests of its preset ask"
+	@echo "make airflow  a real Airflow in $(AIRFLOW), which is asked for retrainings"
 	@echo "make soak     the suite with many more random examples and kills; takes long"
 	@echo "make lock     write the locks again (UPGRADE=--upgrade for the newest versions)"
 	@echo "make clean    remove .venv and every cache"
@@ -37,6 +39,8 @@ soak: $(VENV)/.ready-to-develop
 		$(BIN)/python -m pytest -n 2 --timeout 3600 $(ARGS)
 
 nannyml: $(NANNYML)/.ready
+
+airflow: $(AIRFLOW)/.ready
 
 check: lint types layers docs
 
@@ -79,11 +83,12 @@ lock: $(VENV)/.ready-to-develop
 		-c requirements-dev.lock -o requirements-build.lock
 	$(COMPILE) --group nannyml --no-annotate --no-emit-package nvidia-nccl-cu12 \
 		-o requirements-nannyml.lock
+	$(COMPILE) --group airflow --no-annotate -o requirements-airflow.lock
 	for lock in requirements.lock requirements-dev.lock; do \
 		$(BARE_TOO) $$lock > $$lock.new && mv $$lock.new $$lock || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(NANNYML) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) $(NANNYML) $(AIRFLOW) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache build dist
 	find checks monitor tests docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
@@ -119,4 +124,11 @@ $(NANNYML)/.ready: requirements-nannyml.lock
 	@$(NANNYML)/bin/python -m pip --require-virtualenv --disable-pip-version-check \
 		install --quiet --require-hashes --no-deps --only-binary :all: \
 		-r requirements-nannyml.lock
+	@touch $@
+
+$(AIRFLOW)/.ready: requirements-airflow.lock
+	@echo "Installing a real Airflow into $(AIRFLOW) (once; a few minutes) ..."
+	@$(PYTHON) -m venv $(AIRFLOW)
+	@$(AIRFLOW)/bin/python -m pip --require-virtualenv --disable-pip-version-check \
+		install --quiet --require-hashes --no-deps -r requirements-airflow.lock
 	@touch $@

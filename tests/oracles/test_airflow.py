@@ -1,0 +1,173 @@
+"""The Airflow action against a real Airflow 3: one key, one DAG run.
+
+It runs in an environment of its own, which `make airflow` makes.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from monitor.action import Delivery, Kind, Stage
+from monitor.actions.base import open_action
+from monitor.clock import ManualClock
+from monitor.config import Plugin
+from monitor.errors import ActionError
+
+HOME = Path(__file__).parents[2] / os.environ.get("AIRFLOW_VENV", ".venv-airflow")
+PATIENCE = 90.0
+DAG = """
+from datetime import datetime
+
+from airflow.sdk import dag, task
+
+
+@dag(dag_id="retrain", schedule=None, start_date=datetime(2020, 1, 1), catchup=False,
+     is_paused_upon_creation=False)
+def retrain():
+    @task
+    def train(**context):
+        print(context["dag_run"].conf["model"])
+
+    train()
+
+
+retrain()
+"""
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Run an Airflow on the loopback, and return how the action reaches it."""
+    if not (HOME / ".ready").exists():
+        pytest.skip("no real Airflow here: make airflow")
+    folder = tmp_path_factory.mktemp("airflow")
+    (folder / "dags").mkdir()
+    (folder / "dags" / "retrain.py").write_text(DAG, "utf-8")
+    passwords = folder / "passwords.json"
+    passwords.write_text(json.dumps({"admin": "canary-password"}), "utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {
+        "PATH": f"{HOME / 'bin'}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test alone, long enough",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
+        "NO_PROXY": "*",
+    }
+    run = [str(HOME / "bin" / "airflow")]
+    log = (folder / "log").open("wb")
+    for arguments in (["db", "migrate"], ["dags", "reserialize"]):
+        subprocess.run([*run, *arguments], env=env, check=True, stdout=log, stderr=log)
+    # Nothing runs the DAG here: what is asked of Airflow is that it keeps one run.
+    process = subprocess.Popen(
+        [*run, "api-server", "--host", "127.0.0.1", "--port", str(port)],
+        env=env,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(url, process, folder / "log")
+        yield {
+            "url": url,
+            "dag": "retrain",
+            "username": "admin",
+            "password": "canary-password",
+        }
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        log.close()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            if httpx.get(f"{url}/api/v2/version", trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        assert process.poll() is None, log.read_text("utf-8")[-2_000:]
+        time.sleep(0.2)
+    raise AssertionError(log.read_text("utf-8")[-2_000:])
+
+
+def asked(name: str) -> Delivery:
+    return Delivery(
+        id=name,
+        action="pipeline",
+        kind=Kind.RETRAINING,
+        group="flights/daily",
+        model="flights",
+        monitor="daily",
+        reason="requested",
+        body={"model": "flights", "reason": "Retraining requested."},
+        created=datetime(2013, 5, 3, tzinfo=UTC),
+        attempt=1,
+    )
+
+
+def action(options: dict[str, Any]) -> Any:
+    section = Plugin(type="airflow", options=options)
+    return open_action("pipeline", section, clock=ManualClock(datetime.now(UTC)))
+
+
+@pytest.mark.timeout(300)
+def test_the_same_key_twice_is_one_run_that_can_be_followed(
+    airflow: dict[str, Any],
+) -> None:
+    target = action(airflow)
+    first = target.perform(asked("0a1b2c"))
+    again = target.perform(replace(asked("0a1b2c"), attempt=2))
+    other = target.perform(asked("ffff"))
+
+    assert first.remote_id == again.remote_id == "driftd-0a1b2c"
+    assert again.detail == "Airflow has the run driftd-0a1b2c"
+    assert other.remote_id == "driftd-ffff"
+    heard = target.progress("0a1b2c", first.remote_id)
+    assert heard is not None
+    assert heard.stage is Stage.WAITING
+    assert _runs(airflow) == {"driftd-0a1b2c", "driftd-ffff"}
+
+    with pytest.raises(ActionError, match="answered 404") as caught:
+        action({**airflow, "dag": "no-such"}).perform(asked("1"))
+    assert caught.value.permanent
+    with pytest.raises(ActionError, match="answered 401") as caught:
+        action({**airflow, "password": "wrong"}).perform(asked("1"))
+    assert "wrong" not in str(caught.value)
+
+
+def _runs(options: dict[str, Any]) -> set[str]:
+    with httpx.Client(base_url=options["url"], trust_env=False) as client:
+        known = {"username": options["username"], "password": options["password"]}
+        token = client.post("/auth/token", json=known).json()["access_token"]
+        found = client.get(
+            "/api/v2/dags/retrain/dagRuns",
+            headers={"authorization": f"Bearer {token}"},
+        ).json()
+    return {run["dag_run_id"] for run in found["dag_runs"]}

@@ -19,6 +19,7 @@ from typing import Self
 from monitor import reevaluate, unwatched
 from monitor.action import Action
 from monitor.actions.base import open_action
+from monitor.callbacks import Said, heard
 from monitor.clock import Clock, SystemClock
 from monitor.config import Config
 from monitor.consequence import fired
@@ -139,6 +140,17 @@ class App:
             rng=self.world.rng,
             limit=limit,
         )
+
+    def hear(self, name: str, headers: Mapping[str, str], body: bytes) -> Said:
+        """Take a pipeline's own word on a retraining, where it may speak."""
+        now = self.world.clock.now()
+        one = next((r for r in self.store.retrainings() if r.id == name), None)
+        action = self.actions.get(one.action) if one else None
+        said = heard(one, action, headers, body, now)
+        if one is not None and said.progress is not None:
+            actor = f"pipeline {one.action}"
+            self.followup.record(one, said.progress, now, actor=actor)
+        return said
 
     def refresh(self) -> int:
         """Tell those who forget what fires; return how many incidents were told."""

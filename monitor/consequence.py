@@ -43,7 +43,8 @@ class Situation:
 
     `incidents` are the model's open ones in all its monitors, `ended` those of this
     monitor that a listener heard of and that have ended since, `past` its retrainings;
-    `data` says where the model's rows lie, for the pipeline that retrains on them.
+    `data` says where the model's rows lie, for the pipeline that retrains on them, and
+    `home` is where driftd can be reached, for its word of how that goes.
     """
 
     model: str
@@ -57,6 +58,7 @@ class Situation:
     trainers: tuple[Trainer, ...]
     past: tuple[Retraining, ...]
     links: Mapping[str, str] = field(default_factory=dict)
+    home: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -191,7 +193,12 @@ def _retrain(
                 wanted,
                 decision,
                 reference_id=situation.reference_id,
-                context={"data": dict(situation.data)},
+                context={
+                    "data": dict(situation.data),
+                    "links": dict(situation.links),
+                    "callback": situation.home
+                    and f"{situation.home}/v1/retrainings/{wanted.id}",
+                },
             )
         )
     return tuple(asked), tuple(sent), tuple(dict.fromkeys(said))

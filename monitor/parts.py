@@ -112,6 +112,7 @@ class Parts:
             trainers=tuple(trainers),
             past=tuple(store.retrainings(model)),
             links=links or {},
+            home=self.config.server.url,
             data=data(self.config.models[model]),
         )
 

@@ -103,6 +103,7 @@ class Service:
             reports=self._app.reports.folder,
             stopping=self._stop.is_set,
             ingest=self._desk.trouble if self._desk and self._desk.intakes else None,
+            hear=self._app.hear,
         )
 
     def look(self) -> None:

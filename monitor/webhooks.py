@@ -14,7 +14,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NoReturn, Self
+from typing import Annotated, Any, Literal, NoReturn, Self
+from urllib.parse import quote
 
 import httpx
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
@@ -64,6 +65,8 @@ class Receiver(Options):
     bearer: SecretStr | None = None
     """A token for the header Authorization."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    cloudevents: Literal["binary", "structured"] | None = None
+    """Whether what is sent is a CloudEvent, and in which of its two forms."""
     timeout: float = Field(default=15.0, gt=0, le=30, allow_inf_nan=False)
 
     @field_validator("url")
@@ -134,12 +137,42 @@ class Request:
 
     id: str
     body: bytes
+    content_type: str = "application/json"
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, request_id: str, body: Mapping[str, Any]) -> Self:
-        """Write the body: the same content always gives the same bytes."""
-        text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return cls(id=request_id, body=text.encode("ascii"))
+    def of(
+        cls,
+        request_id: str,
+        body: Mapping[str, Any],
+        cloudevents: Literal["binary", "structured"] | None = None,
+    ) -> Self:
+        """Write the body: the same content always gives the same bytes.
+
+        As a CloudEvent (specification 1.0, HTTP binding) its `type` and `timestamp`
+        are the event's, and `source` and `id` are the same at each attempt.
+        """
+        if cloudevents is None:
+            return cls(id=request_id, body=_written(body))
+        about = {
+            "specversion": "1.0",
+            "id": request_id,
+            "source": f"/driftd/{body.get('model', '')}/{body.get('monitor', '')}",
+            "type": str(body.get("type", "driftd.event")),
+        }
+        if body.get("timestamp"):
+            about["time"] = str(body["timestamp"])
+        if cloudevents == "structured":
+            data = {"datacontenttype": "application/json", "data": dict(body)}
+            content = "application/cloudevents+json"
+            return cls(
+                id=request_id, body=_written({**about, **data}), content_type=content
+            )
+        # Header values are printable ASCII; space, quote and percent are escaped.
+        extra = {
+            f"ce-{name}": quote(value, safe=_PLAIN) for name, value in about.items()
+        }
+        return cls(id=request_id, body=_written(body), extra=extra)
 
     def headers(
         self, secrets: Sequence[SecretStr], attempted: datetime
@@ -147,7 +180,8 @@ class Request:
         """Return the Standard Webhooks headers, with one signature for each secret."""
         stamp = str(math.floor(attempted.timestamp()))
         headers = {
-            "content-type": "application/json",
+            **self.extra,
+            "content-type": self.content_type,
             "user-agent": "driftd",
             "webhook-id": self.id,
             "webhook-timestamp": stamp,
@@ -161,6 +195,15 @@ class Request:
         return headers
 
 
+_PLAIN = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"%')
+"""Characters that stand for themselves in a CloudEvent's header."""
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode("ascii")
+
+
 def key(secret: SecretStr) -> bytes:
     """Return the bytes that a secret stands for; a mistake where it stands for none."""
     text = secret.get_secret_value().strip().removeprefix(_PREFIX)
@@ -172,6 +215,12 @@ def key(secret: SecretStr) -> bytes:
         message = f"this is no secret of {_SHORTEST_SECRET} bytes or more in base64"
         raise mistake(message, "make one: echo whsec_$(openssl rand -base64 32)")
     return found
+
+
+def callback_token(secret: SecretStr, about: str) -> str:
+    """Return the token by which who knows a secret may speak of one thing."""
+    content = b"driftd-callback:" + about.encode()
+    return hmac.new(key(secret), content, hashlib.sha256).hexdigest()
 
 
 def send(receiver: Receiver, request: Request, clock: Clock) -> Answer:

@@ -1,11 +1,17 @@
 """The retrain action: asks a training pipeline, by signed webhook, for a new model."""
 
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, SecretStr, model_validator
+
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.actions.training import TrainingOptions
 from monitor.clock import Clock
+from monitor.problems import mistake
 from monitor.retraining import RetrainPolicy
-from monitor.webhooks import Answer, Receiver, Request, send
+from monitor.templating import checked, rendered
+from monitor.webhooks import Answer, Receiver, Request, callback_token, send
 from monitor.window import rfc3339
 
 REQUESTED = "driftd.retraining.requested"
@@ -30,6 +36,18 @@ class RetrainAction:
 
         idempotent: bool = True
         """Whether the receiver takes two requests of one `webhook-id` for one."""
+        template: Annotated[str, AfterValidator(checked)] | None = None
+        """A Jinja template of the body, for a receiver with a form of its own; it has
+        the retraining's fields, such as {{ id }}, {{ model }} and {{ window.end }}."""
+        content_type: str = "application/json"
+        """What the template's body is."""
+
+        @model_validator(mode="after")
+        def _one_form(self) -> Self:
+            if self.template is not None and self.cloudevents is not None:
+                text = "a body of one's own form is no CloudEvent"
+                raise mistake(text, "take template or cloudevents out.")
+            return self
 
     def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
         """Take the name it has in the config; the clock dates the signatures."""
@@ -44,6 +62,11 @@ class RetrainAction:
         """When it may ask."""
         return self._options.policy
 
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """The secrets by which its pipeline may speak of a retraining."""
+        return self._options.secret
+
     def perform(self, delivery: Delivery) -> Receipt:
         """Ask for the retraining once."""
         body = {
@@ -51,7 +74,17 @@ class RetrainAction:
             "type": REQUESTED,
             "timestamp": rfc3339(delivery.created),
         }
-        request = Request.of(delivery.id, body)
+        options = self._options
+        if body.get("callback") and options.secret:
+            # Never kept: it is made anew of the secret for each attempt.
+            body["callback_token"] = callback_token(options.secret[0], delivery.id)
+        if options.template is not None:
+            content = rendered(options.template, {**body, "id": delivery.id})
+            request = Request(
+                id=delivery.id, body=content, content_type=options.content_type
+            )
+        else:
+            request = Request.of(delivery.id, body, options.cloudevents)
         answer = send(self._options, request, self._clock)
         return Receipt(
             remote_id=_run(answer),

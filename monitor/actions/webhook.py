@@ -40,6 +40,6 @@ class WebhookAction:
             "type": f"driftd.notice.{delivery.reason}",
             "timestamp": rfc3339(delivery.created),
         }
-        request = Request.of(delivery.id, body)
+        request = Request.of(delivery.id, body, self._options.cloudevents)
         answer = send(self._options, request, self._clock)
         return Receipt(detail=f"{self._options.place} answered {answer.status}")

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from checks.verdict import Family, Status
+from monitor.callbacks import Said
 from monitor.config import Config
 from monitor.errors import StoreError
 from monitor.finding import gravity
@@ -20,6 +22,8 @@ from monitor.server.state import ModelState, MonitorState
 from monitor.store import Evaluation, Outcome, Run, Store
 from monitor.window import Window, rfc3339
 
+NOBODY = Said(status=HTTPStatus.NOT_FOUND, refusal="nobody listens here")
+"""What a pipeline is told where no daemon is at work."""
 LATE_TICK = timedelta(minutes=5)
 """A scheduler that has not looked for windows for so long hangs."""
 
@@ -36,6 +40,7 @@ class LiveState:
     daemon: Callable[[], Daemon]
     clock: Callable[[], datetime]
     reports: Path
+    hear: Callable[[str, Mapping[str, str], bytes], Said] = lambda *_: NOBODY
     late_tick: timedelta = LATE_TICK
     stopping: Callable[[], bool] = lambda: False
     ingest: Callable[[], str | None] | None = None

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Header, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from prometheus_client.exposition import choose_encoder
+from starlette.concurrency import run_in_threadpool
 
+from monitor.callbacks import LONGEST
 from monitor.errors import StoreError
 from monitor.finding import Finding
 from monitor.incident import Incident
@@ -51,7 +53,7 @@ def create(state: ServerState, elsewhere: Mapping[str, Any] | None = None) -> Fa
     app = _Described(
         title="driftd",
         version=state.version,
-        description="What a driftd daemon knows of its models. Reading only.",
+        description="What a driftd daemon knows of its models.",
         docs_url=None,  # both pages load their scripts from elsewhere
         redoc_url=None,
         openapi_url="/v1/openapi.json",
@@ -62,6 +64,7 @@ def create(state: ServerState, elsewhere: Mapping[str, Any] | None = None) -> Fa
     _operating(app, state)
     _reading(app, state)
     _looking(app, state)
+    _listening(app, state)
     return app
 
 
@@ -147,6 +150,29 @@ def _looking(app: FastAPI, state: ServerState) -> None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such report")
         headers = {"content-security-policy": REPORT_POLICY}
         return FileResponse(found, media_type="text/html", headers=headers)
+
+
+def _listening(app: FastAPI, state: ServerState) -> None:
+    """Add where pipelines say how the retrainings go that they took."""
+
+    @app.post("/v1/retrainings/{name}", tags=["retrainings"])
+    async def hear(name: str, request: Request) -> JSONResponse:
+        """Take `{"state": "running" | "succeeded" | "failed", "detail": "…"}`.
+
+        Signed as a Standard Webhook with the action's secret, or with the callback's
+        token as bearer.
+        """
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > LONGEST:
+                told = {"error": f"the body is longer than {LONGEST} bytes"}
+                return JSONResponse(told, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        headers = dict(request.headers)
+        said = await run_in_threadpool(state.hear, name, headers, body)
+        if said.progress is None:
+            return JSONResponse({"error": said.refusal}, said.status)
+        return JSONResponse({"heard": said.progress.stage.value})
 
 
 def report_file(folder: Path, where: str) -> Path | None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry
 
 from checks.verdict import Status
+from monitor.callbacks import Said
 from monitor.incident import Incident, State
 from monitor.window import Window
 
@@ -70,6 +71,10 @@ class ServerState(Protocol):
     @property
     def version(self) -> str:
         """The driftd that runs."""
+        ...
+
+    def hear(self, name: str, headers: Mapping[str, str], body: bytes, /) -> Said:
+        """Take a pipeline's own word on a retraining."""
         ...
 
     def now(self) -> datetime:

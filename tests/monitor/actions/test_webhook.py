@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -256,3 +258,84 @@ def test_any_answer_to_a_retraining_is_taken(
 ) -> None:
     receiver.fail(Fault(answer=Answer(status=200, body=answer)))
     assert send(receiver, kind="retrain").remote_id == remote
+
+
+def test_a_cloudevent_in_binary_form_bears_its_attributes_as_headers(
+    receiver: Receiver,
+) -> None:
+    sent = delivery(body={"model": "flüge 1", "monitor": "daily", "n_firing": 1})
+    for _ in range(2):
+        send(receiver, sent=sent, cloudevents="binary")
+
+    first, second = receiver.got
+    attributes = {k: v for k, v in first.headers.items() if k.startswith("ce-")}
+    assert attributes == {
+        "ce-specversion": "1.0",
+        "ce-id": "d1",
+        "ce-source": "/driftd/fl%C3%BCge%201/daily",
+        "ce-type": "driftd.notice.first",
+        "ce-time": "2013-05-03T06:00:00Z",
+    }
+    assert first.headers["content-type"] == "application/json"
+    assert json.loads(first.body)["n_firing"] == 1
+    assert first.body == second.body
+    found = from_http_event(
+        HTTPMessage(headers=dict(first.headers), body=first.body), JSONFormat()
+    )
+    assert found.get_id() == "d1"
+    assert found.get_source() == "/driftd/flüge 1/daily"
+
+
+def test_a_cloudevent_in_structured_form_is_all_in_its_body(
+    receiver: Receiver,
+) -> None:
+    send(receiver, SystemClock(), cloudevents="structured")
+
+    (got,) = receiver.got
+    assert got.headers["content-type"] == "application/cloudevents+json"
+    event = json.loads(got.body)
+    assert event["specversion"] == "1.0"
+    assert (event["id"], event["type"]) == ("d1", "driftd.notice.first")
+    assert event["data"]["n_firing"] == 1
+    Webhook(NEW).verify(got.body, {k: str(v) for k, v in got.headers.items()})
+
+
+def test_a_template_makes_the_body_that_a_receiver_wants(receiver: Receiver) -> None:
+    template = '{"run": "{{ id }}", "until": {{ window.end | tojson }}}'
+    asked = delivery(
+        kind=Kind.RETRAINING, body={"model": "m", "window": {"end": 'a"b'}}
+    )
+    send(receiver, SystemClock(), kind="retrain", sent=asked, template=template)
+
+    (got,) = receiver.got
+    assert json.loads(got.body) == {"run": "d1", "until": 'a"b'}
+    Webhook(NEW).verify(got.body, {k: str(v) for k, v in got.headers.items()})
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ nothing_of_that_name }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ model.__init__.__globals__ }}",
+        "{% for i in range(10 ** 9) %}x{% endfor %}",
+        "{{ 'x' * 300000 }}",
+    ],
+)
+def test_a_template_reads_what_it_is_given_and_reaches_nothing_else(
+    receiver: Receiver, template: str
+) -> None:
+    asked = delivery(kind=Kind.RETRAINING, body={"model": "m"})
+    with pytest.raises(ActionError, match="the template") as caught:
+        send(receiver, kind="retrain", sent=asked, template=template)
+    assert caught.value.permanent
+    assert receiver.got == []
+
+
+def test_a_template_that_cannot_be_read_is_told_in_the_config(
+    receiver: Receiver,
+) -> None:
+    with pytest.raises(PluginError, match="template: the template cannot be read"):
+        send(receiver, kind="retrain", template="{{ id ")
+    with pytest.raises(PluginError, match="take template or cloudevents out"):
+        send(receiver, kind="retrain", template="x", cloudevents="binary")

@@ -1,8 +1,10 @@
 """The server, asked over HTTP: what it tells and refuses, how it starts and ends."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from shutil import which
 from urllib.parse import unquote
@@ -10,6 +12,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
+from monitor.action import Progress, Stage
+from monitor.callbacks import Said
 from monitor.errors import ServerError
 from monitor.metrics import Daemon
 from monitor.server import LiveState, Server, create
@@ -162,14 +166,48 @@ def test_a_model_that_nobody_knows_is_not_there(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_nothing_can_be_changed_over_http(client: httpx.Client, method: str) -> None:
+def test_nothing_is_taken_over_http_but_the_word_of_a_pipeline(
+    client: httpx.Client, method: str
+) -> None:
     paths = client.get("/v1/openapi.json").json()["paths"]
+    taking = {path for path, methods in paths.items() if method.lower() in methods}
+    assert taking == ({"/v1/retrainings/{name}"} if method == "POST" else set())
     for path in (*paths, "/", REPORT, "/static/driftd.css"):
         where = path.replace("{model}", "flights-late")
+        if path in taking:
+            continue
         assert 405 == client.request(method, where).status_code, where
 
 
 # ── the page ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_pipeline_is_heard_with_its_own_headers_and_body(state: LiveState) -> None:
+    heard: list[tuple[str, str | None, bytes]] = []
+
+    def hear(name: str, headers: Mapping[str, str], body: bytes) -> Said:
+        heard.append((name, headers.get("authorization"), body))
+        if name == "r1":
+            return Said(progress=Progress(stage=Stage.RUNNING))
+        return Said(status=HTTPStatus.UNAUTHORIZED, refusal="not signed")
+
+    with Server(create(replace(state, hear=hear))) as server:
+        asking = httpx.Client(
+            base_url=server.url, headers={"authorization": "Bearer t"}
+        )
+        with asking:
+            known = asking.post("/v1/retrainings/r1", content=b"{}")
+            unknown = asking.post("/v1/retrainings/r2", content=b"{}")
+            long = asking.post("/v1/retrainings/r1", content=b"x" * 70_000)
+
+    assert (known.status_code, known.json()) == (200, {"heard": "running"})
+    assert (unknown.status_code, unknown.json()) == (401, {"error": "not signed"})
+    assert long.status_code == 413
+    assert heard == [("r1", "Bearer t", b"{}"), ("r2", "Bearer t", b"{}")]
+
+
+def test_a_daemon_that_hears_no_pipelines_says_so(client: httpx.Client) -> None:
+    assert client.post("/v1/retrainings/r1", content=b"{}").status_code == 404
 
 
 def test_the_page_says_first_whether_any_model_is_in_trouble(

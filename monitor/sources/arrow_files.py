@@ -39,6 +39,7 @@ class ArrowFormat:
     """Reads Arrow IPC batch by batch."""
 
     noun: str = "Arrow file"
+    keeps_types: bool = True
 
     def schema(self, file: StoredFile) -> pa.Schema:
         """Return the columns of a file."""

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Container, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 
-from monitor import plugins
-from monitor.config.scalars import Delay
 from monitor.errors import SourceError
-from monitor.sources.base import SOURCES
+from monitor.sources.base import SOURCES, Source
 from monitor.sources.files import DATE_KEYS, DataFile, listed
 from monitor.sources.groups import (
     DataFooter,
@@ -21,6 +19,9 @@ from monitor.sources.groups import (
     reading,
     times_of,
 )
+from monitor.sources.storage import FileOptions, StoredFiles
+from monitor.sources.stored_parquet import ParquetFormat
+from monitor.sources.tables import FileRows
 from monitor.sources.unify import conformed, unified, within
 from monitor.window import Window
 
@@ -35,15 +36,16 @@ class ParquetSource:
     that appear while a window is read belong to the next reading.
     """
 
-    class Options(plugins.Options):
+    class Options(FileOptions):
         """What a user may set."""
 
-        path: str | tuple[str, ...]
-        """A file, a folder, a glob (`log/date=*/*.parquet`), or a list of them."""
-        date_partition: str | None = None
-        """The partition key with the rows' date; by default date, dt, ds or day."""
-        partition_slack: Delay = timedelta(days=1)
-        """How far a row's time may lie outside the date of its partition."""
+    @staticmethod
+    def open(options: Options, *, base: Path, timestamp: str | None) -> Source:
+        """Return the source: of files here, or of any that are reached by a network."""
+        if not options.remote:
+            return ParquetSource(options, base=base, timestamp=timestamp)
+        files = StoredFiles(options=options, base=base, suffixes=(".parquet",))
+        return FileRows(files, ParquetFormat(timestamp=timestamp), timestamp)
 
     def __init__(self, options: Options, *, base: Path, timestamp: str | None) -> None:
         """Open nothing yet; relative paths start from `base`."""
@@ -114,9 +116,7 @@ class ParquetSource:
         return self._wanted(told, every, columns), parts
 
     def _files(self) -> list[DataFile]:
-        path = self._options.path
-        patterns = (path,) if isinstance(path, str) else path
-        return listed(patterns, self._base, ".parquet")
+        return listed(self._options.patterns, self._base, ".parquet")
 
     def _may_hold(self, file: DataFile, window: Window) -> bool:
         named = self._options.date_partition

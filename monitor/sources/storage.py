@@ -16,7 +16,7 @@ from pyarrow import fs
 from pydantic import SecretStr
 
 from monitor import plugins
-from monitor.config.scalars import Delay
+from monitor.config.scalars import Delay, Duration
 from monitor.errors import SourceError
 from monitor.sources.files import DATE_KEYS, listed, may_hold, partitions
 from monitor.window import Window
@@ -24,8 +24,9 @@ from monitor.window import Window
 _SCHEMES = ("s3", "gs", "az", "abfs", "abfss")
 _ATTEMPTS = 3
 _CONNECT_SECONDS = 5
-_REQUEST_SECONDS = 30
-_FINAL = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "HTTP status 403", "HTTP status 404")
+_STORES = ("AWS Error", "google::cloud::Status", "Azure Error", "curlCode")
+"""What Arrow's errors say when an object store is at fault, and not a file."""
+_FINAL = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "HTTP status 403", "PERMISSION_DENIED")
 """What an object store answers that will not change by asking again."""
 
 
@@ -54,6 +55,8 @@ class FileOptions(plugins.Options):
     """The storage account (Azure)."""
     account_key: SecretStr | None = None
     """The storage account's key (Azure); by default what the machine is given."""
+    patience: Duration = timedelta(seconds=10)
+    """How long an object store that does not answer is asked again."""
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -94,8 +97,12 @@ class StoredFile:
 class Files(Protocol):
     """Where a source's files are listed."""
 
-    def listed(self, window: Window | None) -> list[StoredFile]:
-        """Return the files that can hold rows of a window, by name; SourceError."""
+    def listed(self) -> list[StoredFile]:
+        """Return all files there are, by name; raises SourceError when none is."""
+        ...
+
+    def may_hold(self, file: StoredFile, window: Window) -> bool:
+        """Tell whether a file can hold rows of a window, by its name or folders."""
         ...
 
 
@@ -107,24 +114,20 @@ class StoredFiles:
     base: Path
     suffixes: tuple[str, ...]
 
-    def listed(self, window: Window | None) -> list[StoredFile]:
-        """Return the files that can hold rows of a window; all for None.
-
-        Raises SourceError when a path means nothing.
-        """
+    def listed(self) -> list[StoredFile]:
+        """Return the files by name; raises SourceError when a path means nothing."""
         found: dict[str, StoredFile] = {}
         for pattern in self.options.patterns:
             there = self._remote if is_remote(pattern) else self._local
             for file in there(pattern):
                 found.setdefault(file.name, file)
+        return [found[name] for name in sorted(found)]
+
+    def may_hold(self, file: StoredFile, window: Window) -> bool:
+        """Tell whether a file can hold rows of a window, by its date partition."""
         named = self.options.date_partition
         keys = DATE_KEYS if named is None else (named,)
-        slack = self.options.partition_slack
-        return [
-            found[name]
-            for name in sorted(found)
-            if window is None or may_hold(found[name].partitions, window, keys, slack)
-        ]
+        return may_hold(file.partitions, window, keys, self.options.partition_slack)
 
     def _local(self, pattern: str) -> Iterator[StoredFile]:
         here = fs.LocalFileSystem()
@@ -169,13 +172,12 @@ class StoredFiles:
         there = self._filesystem(scheme)
         with reading(pattern, remote=True):
             if glob.has_magic(path):
-                asked = fs.FileSelector(_root(path), recursive=True)
                 wanted = path.split("/")
-                found = [
-                    one
-                    for one in there.get_file_info(asked)
-                    if _matches(one.path.split("/"), wanted)
-                ]
+                try:
+                    every = there.get_file_info(_below(_root(path)))
+                except FileNotFoundError:
+                    every = []
+                found = [one for one in every if _matches(one.path.split("/"), wanted)]
                 if not found:
                     msg = f"{pattern}: no file matches. Fix: correct it, or wait"
                     raise SourceError(msg, permanent=False)
@@ -186,7 +188,7 @@ class StoredFiles:
             if one.type == fs.FileType.NotFound:
                 msg = f"{pattern}: there is no such file. Fix: correct it, or put it"
                 raise SourceError(msg + " there", permanent=True)
-            every = there.get_file_info(fs.FileSelector(path, recursive=True))
+            every = there.get_file_info(_below(path))
         found = [one for one in every if one.path.endswith(self.suffixes)]
         if not found:
             ends = " or ".join(self.suffixes)
@@ -209,6 +211,10 @@ class StoredFiles:
             return made[family]
 
         return {family: lambda f=family: once(f) for family in ("s3", "gs", "az")}
+
+
+def _below(path: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    return fs.FileSelector(path, recursive=True)
 
 
 def is_remote(pattern: str) -> bool:
@@ -239,7 +245,7 @@ def connected(family: str, options: FileOptions) -> Any:  # noqa: ANN401
                 scheme=scheme or "https",
                 endpoint_override=authority or None,
                 connect_timeout=_CONNECT_SECONDS,
-                request_timeout=_REQUEST_SECONDS,
+                request_timeout=options.patience.total_seconds(),
                 retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
             )
         if family == "gs":
@@ -247,7 +253,7 @@ def connected(family: str, options: FileOptions) -> Any:  # noqa: ANN401
                 anonymous=options.anonymous,
                 scheme=scheme or "https",
                 endpoint_override=authority or None,
-                retry_time_limit=timedelta(seconds=_REQUEST_SECONDS),
+                retry_time_limit=options.patience,
             )
         if options.account is None:
             msg = "Azure has accounts, and none is told. Fix: set `account:`"
@@ -281,7 +287,7 @@ def reading(name: str, noun: str = "file", *, remote: bool = False) -> Iterator[
         msg = f"{name}: the file may not be read. Fix: give driftd the right to read it"
         raise SourceError(msg, permanent=True) from error
     except (pa.ArrowException, OSError, ValueError) as error:
-        if remote or "AWS Error" in str(error):
+        if remote or any(word in str(error) for word in _STORES):
             final = any(word in str(error) for word in _FINAL)
             msg = f"{name}: the object store cannot be read ({_short(error)})"
             fix = ". Fix: correct the bucket, or the rights of its credentials"

@@ -28,6 +28,11 @@ class Format(Protocol):
         """What such a file is called."""
         ...
 
+    @property
+    def keeps_types(self) -> bool:
+        """Whether a file says its types, so that others need not be looked at."""
+        ...
+
     def schema(self, file: StoredFile) -> pa.Schema:
         """Return the columns of a file; raises SourceError, OSError, ArrowException."""
         ...
@@ -59,11 +64,11 @@ class FileRows:
 
     def schema(self) -> pa.Schema:
         """Return the columns of all files, united by name."""
-        return unified((f.name, self._schema(f)) for f in self._files.listed(None))
+        return unified((f.name, self._schema(f)) for f in self._files.listed())
 
     def identity(self) -> str:
         """Name all files with their sizes and times of change."""
-        return identity(self._files.listed(None))
+        return identity(self._files.listed())
 
     def remarks(self) -> tuple[str, ...]:
         """Tell what the last reading left out, and which types differ between files."""
@@ -76,11 +81,18 @@ class FileRows:
         if window is not None and self._timestamp is None:
             msg = "no column says when a row was served. Fix: give one role: timestamp"
             raise SourceError(msg, permanent=True)
-        schemas = {f.name: self._schema(f) for f in self._files.listed(None)}
+        every = self._files.listed()
+        held = [
+            file
+            for file in every
+            if window is None or self._files.may_hold(file, window)
+        ]
+        looked_at = (held or every[-1:]) if self._format.keeps_types else every
+        schemas = {file.name: self._schema(file) for file in looked_at}
         whole = unified(schemas.items())
-        wanted = _wanted(whole, self._files.listed(window), columns)
+        wanted = _wanted(whole, every, columns)
         left_out, seen, empty = Quarantine(), 0, True
-        for file in self._files.listed(window):
+        for file in held:
             for rows, count in self._rows(file, wanted, whole, window, left_out):
                 seen += count
                 if rows.num_rows:
@@ -205,6 +217,7 @@ class Typed:
     declared: tuple[tuple[str, Kind], ...] = ()
     zone: str = "UTC"
     infer: bool = True
+    keeps_types: bool = False
     _kinds: dict[str, Kind] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ import binascii
 import csv
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,15 +78,29 @@ def response_rows(body: Any, names: Names = NO_NAMES) -> list[Row]:  # noqa: ANN
 def csv_rows(text: str, names: Sequence[str], stem: str) -> list[Row]:
     r"""Return the rows of CSV lines without a header; raises MalformedError.
 
-    >>> csv_rows("1,a\n2,b\n", ["x", "y"], "feature")
-    [{'x': '1', 'y': 'a'}, {'x': '2', 'y': 'b'}]
+    What reads as a number is one, unless it would lose digits as one (`07030`).
+
+    >>> csv_rows("1,a\n2.5,\n", ["x", "y"], "feature")
+    [{'x': 1, 'y': 'a'}, {'x': 2.5, 'y': None}]
     """
     try:
-        lines = [line for line in csv.reader(text.splitlines(), strict=True) if line]
+        found = csv.reader(text.splitlines(), strict=True)
+        lines = [[_number(value) for value in line] for line in found if line]
     except csv.Error as error:
         reason = "it is not CSV"
         raise MalformedError(reason, str(error)) from None
     return _listed(lines, names, stem)
+
+
+_NUMBER = re.compile(r"\s*[+-]?(?:0|[1-9]\d{0,14})(\.\d*)?([eE][+-]?\d+)?\s*\Z")
+
+
+def _number(text: str) -> int | float | str | None:
+    """Read a value of CSV, which has no types."""
+    match = _NUMBER.match(text)
+    if match is None:
+        return text or None
+    return int(text) if match[1] is None and match[2] is None else float(text)
 
 
 def unpacked(text: str) -> bytes:

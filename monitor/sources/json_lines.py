@@ -23,6 +23,8 @@ _CELLS = 1 << 21
 """Values that are made into one batch."""
 _MOST_CELLS = 1 << 27
 """Values that the rows of one block may come to."""
+_DOCUMENT = 16 << 20
+"""Bytes of a file that may be one JSON document; a larger one is of lines."""
 _DEEPEST = 100
 """Objects within objects whose parts become columns; further down is text."""
 JSON_SUFFIXES = tuple(
@@ -83,6 +85,22 @@ def objects(
                     rows.append(value)
                     lines.append(number)
             yield rows, lines
+
+
+def documents(file: StoredFile, left_out: Quarantine) -> Iterator[tuple[int, Any]]:
+    """Yield the values of a file: of an array, of lines, or the one it is; numbered."""
+    with file.stream() as stream:
+        whole = stream.read(_DOCUMENT + 1)
+    if len(whole) <= _DOCUMENT:
+        try:
+            value = decoded(whole)
+        except MalformedError:
+            pass  # no document: lines, of which each may be malformed or not
+        else:
+            yield from enumerate(value if isinstance(value, list) else [value], start=1)
+            return
+    for rows, lines in objects(file, left_out):
+        yield from zip(lines, rows, strict=True)
 
 
 def _values(

@@ -252,23 +252,34 @@ class Typed:
         """Yield the rows of a file in the types of a schema."""
         del span
         for batch, lines in self.reader.batches(file, schema.names, left_out):
-            columns, bad = [], {}
-            for one in batch.schema:
-                kind = schema.field(one.name).type
-                unix = self._kinds.get(one.name)
-                counted = unix in {Kind.UNIX_SECONDS, Kind.UNIX_MILLIS}
-                values, places = told(
-                    batch.column(one.name), kind, unix if counted else None, self.zone
-                )
-                columns.append(values)
-                bad.update(dict.fromkeys(places, (one.name, kind)))
-            rows = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-            for place in sorted(bad):
-                where = f"{file.name}: line {lines[place]}"
-                left_out.add(misfit(*bad[place]), where)
-            if bad:
-                rows = rows.filter(pa.array([i not in bad for i in range(len(rows))]))
-            yield rows
+            yield typed(batch, lines, schema, self._kinds, self.zone, file, left_out)
+
+
+def typed(  # noqa: PLR0913, PLR0917 - what a value is told by
+    batch: pa.RecordBatch,
+    lines: Sequence[int],
+    schema: pa.Schema,
+    kinds: Mapping[str, Kind],
+    zone: str,
+    file: StoredFile,
+    left_out: Quarantine,
+) -> pa.RecordBatch:
+    """Return a batch in the types of a schema, less the rows that do not have them."""
+    columns, bad = [], {}
+    for one in batch.schema:
+        kind, declared = schema.field(one.name).type, kinds.get(one.name)
+        unix = declared if declared in {Kind.UNIX_SECONDS, Kind.UNIX_MILLIS} else None
+        values, places = told(batch.column(one.name), kind, unix, zone)
+        columns.append(values)
+        bad.update(dict.fromkeys(places, (one.name, kind)))
+    if not columns:
+        return batch
+    rows = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    for place in sorted(bad):
+        left_out.add(misfit(*bad[place]), f"{file.name}: line {lines[place]}")
+    if bad:
+        rows = rows.filter(pa.array([i not in bad for i in range(len(rows))]))
+    return rows
 
 
 @lru_cache(maxsize=1 << 16)

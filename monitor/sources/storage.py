@@ -30,15 +30,9 @@ _FINAL = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "HTTP status 403", "PERMISSION_DENI
 """What an object store answers that will not change by asking again."""
 
 
-class FileOptions(plugins.Options):
-    """What a user may set on any source that reads files."""
+class StoreOptions(plugins.Options):
+    """What a user may set on any source that may lie in an object store."""
 
-    path: str | tuple[str, ...]
-    """A file, folder or glob, here or at s3://, gs:// or az://; or a list of them."""
-    date_partition: str | None = None
-    """The partition key with the rows' date; by default date, dt, ds or day."""
-    partition_slack: Delay = timedelta(days=1)
-    """How far a row's time may lie outside the date of its partition."""
     endpoint: str | None = None
     """Where the object store answers, if not where its cloud has it."""
     region: str | None = None
@@ -57,6 +51,17 @@ class FileOptions(plugins.Options):
     """The storage account's key (Azure); by default what the machine is given."""
     patience: Duration = timedelta(seconds=10)
     """How long an object store that does not answer is asked again."""
+
+
+class FileOptions(StoreOptions):
+    """What a user may set on any source that reads files."""
+
+    path: str | tuple[str, ...]
+    """A file, folder or glob, here or at s3://, gs:// or az://; or a list of them."""
+    date_partition: str | None = None
+    """The partition key with the rows' date; by default date, dt, ds or day."""
+    partition_slack: Delay = timedelta(days=1)
+    """How far a row's time may lie outside the date of its partition."""
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -237,9 +242,9 @@ def connected(family: str, options: FileOptions) -> Any:  # noqa: ANN401
     with reading(f"{family}://", remote=True):
         if family == "s3":
             return fs.S3FileSystem(
-                access_key=_told(options.access_key),
-                secret_key=_told(options.secret_key),
-                session_token=_told(options.session_token),
+                access_key=told(options.access_key),
+                secret_key=told(options.secret_key),
+                session_token=told(options.session_token),
                 anonymous=options.anonymous,
                 region=options.region,
                 scheme=scheme or "https",
@@ -266,7 +271,7 @@ def connected(family: str, options: FileOptions) -> Any:  # noqa: ANN401
                 "blob_storage_scheme": scheme or "https",
                 "dfs_storage_scheme": scheme or "https",
             }
-        key = _told(options.account_key)
+        key = told(options.account_key)
         return fs.AzureFileSystem(options.account, account_key=key, **where)
 
 
@@ -303,7 +308,8 @@ def _short(error: Exception) -> str:
     return str(error).partition("\n")[0][:400]
 
 
-def _told(secret: SecretStr | None) -> str | None:
+def told(secret: SecretStr | None) -> str | None:
+    """Return what a secret hides, for the one who asks the store; None for none."""
     return None if secret is None else secret.get_secret_value()
 
 

@@ -12,6 +12,7 @@ from checks.profile import Profile
 from checks.rows import Values
 from checks.samples import Known
 from checks.statistic import Statistic
+from checks.traffic import Captured
 
 Walk = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """How independent work is walked over: `map`, or that of an executor with threads."""
@@ -55,3 +56,4 @@ class Evidence:
     walk: Walk = map
     segments: Mapping[str, "Evidence"] = field(default_factory=dict)
     found: Mapping[str, Statistic | str] = field(default_factory=dict)
+    captured: Captured = field(default_factory=Captured)

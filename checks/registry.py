@@ -41,6 +41,8 @@ class Subject(StrEnum):
     """The Pairs of one feature: served beside recomputed, row by row."""
     OUTCOMES = "outcomes"
     """Two Outcomes: predictions beside the labels that came for them."""
+    CAPTURE = "capture"
+    """What is Captured: the log, beside what is known of the full traffic."""
     VERDICTS = "verdicts"
     """What another check came to, on every column that it was made on."""
 
@@ -49,7 +51,7 @@ SEGMENTED = (Subject.COLUMN, Subject.OUTCOMES)
 """What a check compares that can be made on a segment as on the whole."""
 WHOLE = (
     *(Subject.TABLE, Subject.STREAM, Subject.SAMPLE),
-    *(Subject.OUTCOMES, Subject.VERDICTS),
+    *(Subject.OUTCOMES, Subject.CAPTURE, Subject.VERDICTS),
 )
 """What a check compares that is no single column."""
 

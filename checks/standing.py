@@ -8,6 +8,7 @@ import numpy as np
 from checks.bins import Ints
 from checks.column import ColumnProfile, NumericProfile
 from checks.errors import Unmeasurable
+from checks.statistic import Statistic
 from checks.weight import UNIT
 
 Some = TypeVar("Some", bound=ColumnProfile)
@@ -85,3 +86,13 @@ def by_row(*profiles: ColumnProfile) -> None:
             "kolmogorov_smirnov or wasserstein"
         )
         raise Unmeasurable(cause)
+
+
+def looked_at(
+    found: Statistic, reference: ColumnProfile, current: ColumnProfile
+) -> Statistic:
+    """Return what was measured of all rows, with those that were looked at on a side.
+
+    Of rows with weights it knows only how many there would be for those with a value.
+    """
+    return replace(found, n_reference=reference.rows, n_current=current.rows)

@@ -5,7 +5,7 @@ other verdict with it.
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -35,7 +35,7 @@ from checks.rows import Values
 from checks.samples import Known
 from checks.schema import Role, Schema
 from checks.segment import Segment
-from checks.standing import by_row
+from checks.standing import by_row, looked_at
 from checks.statistic import Statistic
 from checks.threshold import Threshold, judge
 from checks.verdict import Family, Reason, Status, Verdict
@@ -76,14 +76,15 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
     sample: bool = False,
     pairs: Sequence[str] = (),
     outcomes: bool = False,
+    capture: Collection[str] = (),
 ) -> tuple[Entry, ...]:
     """List the checks of a window.
 
     Row-level checks are planned only on the columns in `pairs`, performance checks
     where `outcomes` says that there is something to make them on, and standard checks
     on rows only where `sample` says that they are kept and features are of their kinds.
-    Raises OptionError for a wish that names no check, an option that the check does not
-    have, or no preset.
+    Of those on what was captured, the ones in `capture` are. Raises OptionError for a
+    wish that names no check, an option that the check does not have, or no preset.
     """
     standard = [c.name for c in every() if c.default] if wishes.standard else []
     chosen = {name: Wish() for name in standard if name not in wishes.off}
@@ -100,6 +101,7 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
             ),
             Subject.PAIRS: bool(pairs),
             Subject.OUTCOMES: outcomes and task in check.tasks,
+            Subject.CAPTURE: name in capture,
         }
         needed = not check.needs or any(schema.first(role) for role in check.needs)
         if not (needed and there.get(check.subject, True)):
@@ -347,15 +349,14 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
             sides = (_pairs(entry, evidence),)
         case Subject.OUTCOMES:
             sides = _outcomes(evidence)
-        case Subject.VERDICTS:
-            sides = (evidence.found,)
+        case Subject.VERDICTS | Subject.CAPTURE as of:
+            sides = (evidence.found if of is Subject.VERDICTS else evidence.captured,)
     found = entry.check.measure(*sides, **entry.options)
     if entry.check.subject is Subject.OUTCOMES:
         effect = evidence.outcome_effects.get(entry.check.name, 1.0)
         found = found.widened(evidence.outcome_weights)
         return found.widened(effect, len(reference.block_rows))
     if entry.check.subject in (Subject.COLUMN, Subject.VALUES):
-        found = _looked_at(entry, found, reference, evidence)
         return _guarded(entry, found, reference, evidence)
     return found
 
@@ -416,22 +417,13 @@ def _guarded(
     entry: Entry, found: Statistic, reference: Reference, evidence: Evidence
 ) -> Statistic:
     """Return a statistic that is certain only where the stream never does such."""
-    current = evidence.profile.columns[entry.column or ""]
+    name = entry.column or ""
+    current = evidence.profile.columns[name]
+    if entry.check.facet is Facet.MISSING:
+        found = looked_at(found, reference.profile.columns[name], current)
     return reference.unusual(
         found, reference.corrected(current), entry.check.facet, at=evidence.centre
     )
-
-
-def _looked_at(
-    entry: Entry, found: Statistic, reference: Reference, evidence: Evidence
-) -> Statistic:
-    """Return a statistic with the rows that were looked at, not what they stand for."""
-    name = entry.column or ""
-    sides = reference.profile.columns[name], evidence.profile.columns[name]
-    if entry.check.facet is not Facet.MISSING or not any(s.weighted for s in sides):
-        return found
-    known, current = sides
-    return replace(found, n_reference=known.rows, n_current=current.rows)
 
 
 def _values(

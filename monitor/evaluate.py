@@ -22,10 +22,12 @@ from checks.reference import Reference
 from checks.registry import Subject
 from checks.schema import Role
 from checks.suite import Entry, evaluate, in_segments, plan
+from checks.traffic import ROWS, Captured
 from checks.verdict import Status, Verdict, overall
 from checks.wish import Wish, Wishes
 from monitor import budget
 from monitor.baseline import KEPT_ROWS, Baseline
+from monitor.capture import captured
 from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine, remarks
 from monitor.engines.local import usual_threads
@@ -115,6 +117,7 @@ class Watch:
             sample=self.settings.reference.training,
             pairs=compared_names(self.section),
             outcomes=self.section.labels is not None,
+            capture=self.section.capture.checks if self.section.capture else (),
         )
 
     def planned(self, reference: Reference) -> tuple[Entry, ...]:
@@ -142,6 +145,9 @@ def _rows(reference: Reference | None) -> int:
     return 0 if reference is None else reference.profile.rows
 
 
+_NOTHING = Captured()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """What one window came to: the verdicts, and what they were made from.
@@ -158,8 +164,15 @@ class Assessment:
     profile: Profile
     sample: pa.Table
     outcomes: Outcomes | None = None
+    captured: Captured = _NOTHING
     skew: Skew = NO_SKEW
     notes: tuple[str, ...] = ()
+
+    @property
+    def traffic(self) -> int:
+        """How many rows there were: by the counters, or as the sampled ones say."""
+        full = self.captured.full
+        return full.count(ROWS) if full and full.count(ROWS) else self.profile.traffic
 
     @property
     def status(self) -> Status:
@@ -175,7 +188,7 @@ class Assessment:
             "window": {
                 "start": rfc3339(self.window.start) if self.window else None,
                 "end": rfc3339(self.window.end) if self.window else None,
-                "rows": self.profile.traffic,
+                "rows": self.traffic,
                 "sampled": self.profile.rows,
             },
             "reference": {"id": self.baseline_id, "rows": self.reference_rows},
@@ -268,6 +281,9 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     paired = any(entry.check.subject is Subject.PAIRS for entry in entries)
     skew = row_skew(section, window, feeds) if paired else NO_SKEW
     evidence = _seen(watch, baseline, counted, window, skew)
+    if any(entry.check.subject is Subject.CAPTURE for entry in entries):
+        log = captured(section, window, feeds, counted.profile)
+        evidence = replace(evidence, captured=log)
     if labelled := {entry.check.subject for entry in entries if entry.check.tasks}:
         known = (evidence, section, window, feeds, baseline, as_of)
         evidence = with_outcomes(*known, by_row=Subject.SAMPLE in labelled)
@@ -286,6 +302,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         profile=counted.profile,
         sample=counted.sample.table,
         outcomes=evidence.outcomes,
+        captured=evidence.captured,
         skew=skew,
         notes=told,
     )

@@ -36,7 +36,8 @@ class Feeds:
     """The opened sources of a model; None where none is configured.
 
     `history` is where earlier windows were read, None for the predictions themselves;
-    `replay` what served rows are run through again.
+    `replay` what served rows are run through again. `every` are all predictions, where
+    `predictions` are but a sample of them, and `counters` counts of the full traffic.
     """
 
     predictions: Rows
@@ -45,6 +46,8 @@ class Feeds:
     labels: Rows | None = None
     recomputed: Rows | None = None
     replay: Order | None = None
+    every: Rows | None = None
+    counters: Rows | None = None
 
 
 def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on

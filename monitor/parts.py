@@ -63,10 +63,14 @@ class Parts:
         """Open the sources of a model; raises SourceError."""
         moment, opened = model.time_column, self.open_source
         labels, recomputed = model.labels, model.recomputed
+        every = opened(model.source, moment, version)
+        counters = model.capture and model.capture.counters
         return Feeds(
-            predictions=sampled(
-                opened(model.source, moment, version), model.sampling, model.table
-            ),
+            predictions=sampled(every, model.sampling, model.table),
+            every=every,
+            counters=opened(counters.source, counters.time, version)
+            if counters
+            else None,
             reference=opened(model.reference, None, version),
             labels=opened(labels.source, labels.timestamp, version) if labels else None,
             recomputed=opened(recomputed.source, moment, version)

@@ -122,7 +122,11 @@ def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessm
         window,
         version=version,
         baseline=baseline,
-        feeds=replace(_feeds(section, version, predictions), history=served),
+        feeds=replace(
+            _feeds(section, version, predictions),
+            history=served,
+            every=_Whole(given) if asked.whole else given,
+        ),
         engine=LocalEngine(),
         earlier=_earlier(watch, window, baseline, served),
         as_of=now,
@@ -237,7 +241,7 @@ def _baseline(
 
 def _feeds(section: Model, version: str, predictions: Rows) -> Feeds:
     labels, recomputed = section.labels, section.recomputed
-    moment = section.time_column
+    moment, counters = section.time_column, section.capture and section.capture.counters
     return Feeds(
         predictions=predictions,
         reference=open_source(section.reference, timestamp=None, version=version),
@@ -248,6 +252,9 @@ def _feeds(section: Model, version: str, predictions: Rows) -> Feeds:
         if recomputed
         else None,
         replay=replayed(section, version),
+        counters=open_source(counters.source, timestamp=counters.time, version=version)
+        if counters
+        else None,
     )
 
 

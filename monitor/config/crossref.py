@@ -21,6 +21,9 @@ def dangling(config: Config) -> Iterator[Problem]:
         if model.segments is not None:
             for problem in model.segments.problems(model.table):
                 yield problem.under("models", name, "segments")
+        if model.capture is not None:
+            for problem in model.capture.problems(model.table):
+                yield problem.under("models", name, "capture")
         if model.sampling is not None:
             for problem in model.sampling.problems(model.table):
                 yield problem.under("models", name, "sampling")

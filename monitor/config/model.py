@@ -22,6 +22,7 @@ from pydantic import (
 from checks.correction import Correction
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
+from monitor.config.capture import Capture
 from monitor.config.document import Substituted, scalar
 from monitor.config.node import Node
 from monitor.config.plugin import Plugin, PluginSection, base_of, with_folders
@@ -301,6 +302,7 @@ class Model(Node):
     recomputed: Recomputed | None = None
     replay: Replay | None = None
     sampling: Sampling | None = None
+    capture: Capture | None = None
     segments: Segments | None = None
     false_alarm_budget: Allowance = budget("1 per 90d")
     no_data_after: int = Field(default=3, ge=1)
@@ -363,6 +365,8 @@ class Model(Node):
 
     def sources(self) -> Iterator[tuple[tuple[str, ...], Plugin]]:
         """Walk over the sources with the path to each."""
+        if self.capture is not None and self.capture.counters is not None:
+            yield ("capture", "counters", "source"), self.capture.counters.source
         yield ("reference",), self.reference
         yield ("source",), self.source
         if self.labels is not None:

@@ -85,6 +85,10 @@ class Collector(Source):
         return page.families.values()
 
 
+_COMPLETENESS = "completeness"
+"""The check that tells how much of the traffic reached the log."""
+
+
 def registry(collector: Collector) -> CollectorRegistry:
     """Return a registry of its own: the collector, and the process's own figures."""
     own = CollectorRegistry(auto_describe=True)
@@ -160,6 +164,10 @@ def _standing(page: Page, standing: Standing, now: datetime) -> None:
     lag = (now - standing.window.end).total_seconds()
     page.put("driftd_window_lag_seconds", lag, *labels)
     page.put("driftd_window_rows", standing.rows, *labels)
+    for verdict in standing.verdicts:
+        if verdict.check == _COMPLETENESS and verdict.statistic is not None:
+            share = verdict.statistic.at_current or 0.0
+            page.put("driftd_capture_completeness_ratio", share, *labels)
     verdicts = Counter((v.family.value, v.status.value) for v in standing.verdicts)
     for sort, count in sorted(verdicts.items()):
         page.put("driftd_verdicts", count, *labels, *sort)

@@ -118,6 +118,11 @@ METRICS: tuple[Metric, ...] = (
         *("model", "monitor"),
     ),
     _gauge(
+        "driftd_capture_completeness_ratio",
+        "Share of the requests in the last evaluated window that reached the log.",
+        *("model", "monitor"),
+    ),
+    _gauge(
         "driftd_verdicts",
         "Verdicts on the last evaluated window; a status that none has is left out.",
         *("model", "monitor", "family", "status"),

@@ -99,6 +99,7 @@ def test_what_no_panel_shows_is_left_out_on_purpose() -> None:
     unseen = {metric.name for metric in METRICS if metric.name not in shown}
     assert {
         "driftd_build_info",
+        "driftd_capture_completeness_ratio",
         "driftd_config_info",
         "driftd_config_last_reload_successful",
         "driftd_config_last_reload_success_timestamp_seconds",

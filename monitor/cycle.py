@@ -15,7 +15,7 @@ from checks.errors import ChecksError, ProfileError
 from checks.profile import Profile
 from checks.verdict import Reason, Status, Verdict, overall
 from monitor import baseline as baselines
-from monitor import series
+from monitor import mistakes, series
 from monitor.baseline import Baseline
 from monitor.comparison import apart, earlier
 from monitor.config import Model, Monitor
@@ -24,6 +24,7 @@ from monitor.errors import FencedError, SourceError, StoreError
 from monitor.evaluate import Assessment, Watch, assess
 from monitor.incident import Policy
 from monitor.logs import logger
+from monitor.mistakes import Mistakes
 from monitor.parts import Baselines, Parts
 from monitor.retraining import promoted
 from monitor.store.records import Consequences, Lease, Run, RunRecord
@@ -236,29 +237,41 @@ class Cycle:
     ) -> Assessment:
         """Return an assessment with the verdicts on the monitor's series."""
         watch = assessment.watch
-        every = watch.series
-        if not every:
+        if not watch.settings.sequence:
             return assessment
-        past = self._parts.store.points_before(
-            Run(
-                model=watch.model,
-                monitor=watch.monitor,
-                window=window,
-                model_version=assessment.version,
-                reference_id=assessment.baseline_id,
-                status=assessment.status,
-                evaluated=now,
-            ),
-            {one.check.name for one in every},
-            series.MOST,
+        like = Run(
+            model=watch.model,
+            monitor=watch.monitor,
+            window=window,
+            model_version=assessment.version,
+            reference_id=assessment.baseline_id,
+            status=assessment.status,
+            evaluated=now,
         )
         told = assessment.verdicts
-        level = watch.level
-        lasting = [
-            series.judged(one, past.get(one.key, ()), window.start, told, level)
-            for one in every
-        ]
+        lasting = (*self._along(watch, like, told), *self._errors(assessment, like))
         return replace(assessment, verdicts=(*told, *lasting))
+
+    def _along(
+        self, watch: Watch, like: Run, told: Sequence[Verdict]
+    ) -> Iterator[Verdict]:
+        """Judge the figures of checks along the windows."""
+        every, level = watch.series, watch.level
+        names = {one.check.name for one in every}
+        past = self._parts.store.points_before(like, names, series.MOST)
+        for one in every:
+            points = past.get(one.key, ())
+            yield series.judged(one, points, like.window.start, told, level)
+
+    def _errors(self, assessment: Assessment, like: Run) -> Iterator[Verdict]:
+        """Judge the single outcomes of the windows."""
+        every = assessment.watch.error_series
+        if not every:
+            return
+        kept = self._parts.store.errors_before(like, mistakes.MOST)
+        past = [Mistakes.from_bytes(start, content) for start, content in kept]
+        for one in every:
+            yield one.judged(past, assessment.mistakes)
 
     def _earlier(
         self, watch: Watch, window: Window, baseline: Baseline
@@ -347,6 +360,7 @@ def _record(run: Run, assessment: Assessment | None, outcome: Outcome) -> RunRec
         ),
         profile=profile.to_bytes(),
         sample=baselines.write_table(assessment.sample),
+        errors=assessment.mistakes.to_bytes() if assessment.mistakes else None,
         consequences=outcome.consequences,
     )
 
@@ -366,7 +380,8 @@ def unknown(watch: Watch, cause: str) -> tuple[Verdict, ...]:
         )
         for entry in watch.entries
     )
-    return (*checks, *(one.unknown(cause) for one in watch.series))
+    lasting = (one.unknown(cause) for one in watch.series)
+    return (*checks, *lasting, *(one.unknown(cause) for one in watch.error_series))
 
 
 def policy(settings: Monitor, model: Model) -> Policy:

@@ -33,6 +33,7 @@ from monitor.engines.base import Counted, Engine, remarks
 from monitor.engines.local import usual_threads
 from monitor.feeds import Feeds, even, with_outcomes
 from monitor.finding import explanation
+from monitor.mistakes import ErrorSeries, Mistakes
 from monitor.notes import notes
 from monitor.raw import (
     CHANGED_PAST,
@@ -81,6 +82,12 @@ class Watch:
         """The series that are judged along the windows."""
         settings = self.settings
         return planned(self.entries, settings) if settings.sequence else ()
+
+    @property
+    def error_series(self) -> tuple[ErrorSeries, ...]:
+        """The detectors that look at the model's single outcomes."""
+        every = self.settings.sequence
+        return tuple(ErrorSeries(section=one) for one in every if one.of.errors)
 
     @property
     def level(self) -> Level:
@@ -166,6 +173,7 @@ class Assessment:
     outcomes: Outcomes | None = None
     captured: Captured = _NOTHING
     skew: Skew = NO_SKEW
+    mistakes: Mistakes | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -284,7 +292,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     if any(entry.check.subject is Subject.CAPTURE for entry in entries):
         log = captured(section, window, feeds, counted.profile)
         evidence = replace(evidence, captured=log)
-    if labelled := {entry.check.subject for entry in entries if entry.check.tasks}:
+    if labelled := _labelled(watch, entries):
         known = (evidence, section, window, feeds, baseline, as_of)
         evidence = with_outcomes(*known, by_row=Subject.SAMPLE in labelled)
     ordered = {entry.column for entry in entries if entry.check.ordered}
@@ -304,6 +312,7 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         outcomes=evidence.outcomes,
         captured=evidence.captured,
         skew=skew,
+        mistakes=_mistakes(watch, window, evidence),
         notes=told,
     )
 
@@ -325,6 +334,22 @@ def _seen(
         **_sampled(watch, baseline, counted, window),
         **skew.evidence,
     )
+
+
+def _labelled(watch: Watch, entries: Iterable[Entry]) -> frozenset[Subject]:
+    """Say what is compared that labels are needed for."""
+    found = {entry.check.subject for entry in entries if entry.check.tasks}
+    return frozenset(found | ({Subject.SAMPLE} if watch.error_series else set()))
+
+
+def _mistakes(
+    watch: Watch, window: Window | None, evidence: Evidence
+) -> Mistakes | None:
+    """Return the single outcomes of a window, where they are watched and known."""
+    if not watch.error_series or window is None or evidence.sample is None:
+        return None
+    every = min(watch.settings.every, window.end - window.start)
+    return Mistakes.of(evidence.sample, watch.section.table, window, every)
 
 
 def _remarks(predictions: Iterable[str], feeds: Feeds) -> Iterator[str]:

@@ -83,6 +83,8 @@ def planned(entries: Iterable[Entry], settings: Monitor) -> tuple[Series, ...]:
     made = [(entry.check.name, entry.column) for entry in entries]
     for section in settings.sequence:
         of = section.of
+        if of.errors:
+            continue  # single outcomes are no check's figure
         columns = [c for name, c in made if name == of.check]
         if of.column is not None or not columns:
             columns = [of.column]

@@ -90,6 +90,8 @@ def _keys(name: str, model: Model) -> Iterator[Key]:
         for one in watch.series:
             family = one.check.family
             yield replace(key, family=family, check=one.name, column=one.column)
+        for errors in watch.error_series:
+            yield replace(key, family=errors.family, check=errors.name)
 
 
 def _end(  # noqa: PLR0913, PLR0917 - whose incidents, when, by which right

@@ -19,11 +19,23 @@ RIVER = ("adwin", "kswin", "page_hinkley")
 
 
 def mistakes(
-    wanted: tuple[Sequence, ...], made: frozenset[str], schema: Schema
+    wanted: tuple[Sequence, ...],
+    made: frozenset[str],
+    schema: Schema,
+    *,
+    outcomes: bool,
 ) -> Iterator[Problem]:
-    """Find what is wrong with a monitor's series; `made` are the checks it makes."""
+    """Find what is wrong with a monitor's series; `made` are the checks it makes.
+
+    `outcomes` says that single predictions can be right or wrong.
+    """
     for i, one in enumerate(wanted):
-        found = [*_source(one.of, made, schema), *_detector(one)]
+        source = (
+            _outcomes(one.of, known=outcomes)
+            if one.of.errors
+            else _source(one.of, made, schema)
+        )
+        found = [*source, *_detector(one)]
         first = next((k for k, other in enumerate(wanted[:i]) if _same(one, other)), i)
         if first != i:
             message = f"it is the same as sequence[{first}]"
@@ -37,6 +49,18 @@ def _same(one: Sequence, other: Sequence) -> bool:
     columns = (one.of.column, other.of.column)
     same = (one.detector, one.of.check) == (other.detector, other.of.check)
     return same and (None in columns or columns[0] == columns[1])
+
+
+def _outcomes(of: SeriesSource, *, known: bool) -> Iterator[Problem]:
+    """Find what keeps a model's single outcomes from being watched."""
+    if not known:
+        message = "only a binary classifier with labels is right or wrong row by row"
+        fix = "write labels: {source: …}, or watch a figure such as mae."
+        yield Problem(path=("of",), message=message, fix=fix)
+    for key in ("column", "figure"):
+        if getattr(of, key) is not None:
+            message = f"the model's errors have no {key}"
+            yield Problem(path=("of", key), message=message, fix="take it out.")
 
 
 def _source(
@@ -72,12 +96,21 @@ def _detector(one: Sequence) -> Iterator[Problem]:
         yield Problem(path=("detector",), message=message, fix=fix)
         return
     detector = known[one.detector]
+    if one.of.errors and not detector.errors:
+        takers = [name for name, each in known.items() if each.errors]
+        message = f"{one.detector} is not made for single outcomes, right or wrong"
+        fix = f"choose one of {', '.join(takers)}, or watch a figure such as accuracy."
+        yield Problem(path=("detector",), message=message, fix=fix)
+        return
+    if one.of.errors:
+        yield from _options(one, detector.options)
+        return
     if detector.errors:
         message = (
             f"{one.detector} takes single outcomes, right or wrong, and a series has "
             "one figure a window"
         )
-        fix = f"choose one of {', '.join(able)}."
+        fix = f"choose one of {', '.join(able)}, or write of: errors."
         yield Problem(path=("detector",), message=message, fix=fix)
         return
     if one.convention == "river" and one.detector not in RIVER:

@@ -6,14 +6,25 @@ from pydantic import Field, model_validator
 
 from monitor.config.node import Node
 
+ERRORS = "errors"
+"""What stands in the place of a check for the model's own single outcomes."""
+
 
 class SeriesSource(Node):
-    """Which figure makes a series: a check's, on one column or each it is made on."""
+    """Which figure makes a series: a check's, on one column or each it is made on.
+
+    Or the model's `errors`, row by row, for the detectors that take nothing else.
+    """
 
     check: str
     column: str | None = None
     figure: Literal["value", "at_current"] | None = None
     """The distance, or the plain measure, which is the default where there is one."""
+
+    @property
+    def errors(self) -> bool:
+        """Whether the model's single outcomes, right or wrong, are watched."""
+        return self.check == ERRORS
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Any
 
 from checks import registry
 from checks.errors import OptionError
-from checks.registry import SEGMENTED, Check, Subject
+from checks.registry import SEGMENTED, Check, Subject, Task
 from monitor.config.document import parse
 from monitor.config.load import as_errors
 from monitor.config.model import CheckChoice, Checks, Config, Model, Monitor
@@ -55,7 +55,11 @@ def _monitor(monitor: Monitor, model: Model) -> Iterator[Problem]:
 
         names = registry.names()
         made = frozenset(n for n in names if _made(n, monitor.checks))
-        yield from lasting.mistakes(monitor.sequence, made, model.table)
+        binary = model.task is Task.BINARY_CLASSIFICATION
+        outcomes = binary and model.labels is not None
+        yield from lasting.mistakes(
+            monitor.sequence, made, model.table, outcomes=outcomes
+        )
 
 
 def _checks(checks: Checks, model: Model) -> Iterator[Problem]:

@@ -64,6 +64,7 @@ class RunRecord:
     run: Run
     profile: bytes | None = None
     sample: bytes | None = None
+    errors: bytes | None = None
     consequences: Consequences = Consequences()
 
 

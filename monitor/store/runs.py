@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from checks.verdict import Family, Verdict
 from monitor.store import rows
 from monitor.store.records import Point, Run, RunRecord
-from monitor.store.tables import evaluation, profile, run, sample, verdict
+from monitor.store.tables import errors, evaluation, profile, run, sample, verdict
 from monitor.window import Window
 
 Points = dict[tuple[str, str | None], list[Point]]
@@ -31,7 +31,12 @@ def add(connection: Connection, record: RunRecord) -> None:
     except IntegrityError as error:
         raise AlreadyRunError from error
     (seq,) = made.inserted_primary_key or (None,)
-    for table, content in ((profile, record.profile), (sample, record.sample)):
+    kept = (
+        (profile, record.profile),
+        (sample, record.sample),
+        (errors, record.errors),
+    )
+    for table, content in kept:
         if content is not None:
             connection.execute(insert(table).values(run=seq, content=content))
     judged = [
@@ -110,19 +115,7 @@ def points(
 
     Of at most so many windows before that of a run, under its version and reference.
     """
-    last = (
-        select(run.c.seq, run.c.window_start)
-        .where(
-            run.c.model == like.model,
-            run.c.monitor == like.monitor,
-            run.c.model_version == like.model_version,
-            run.c.reference_id == like.reference_id,
-            run.c.window_start < like.window.start,
-        )
-        .order_by(run.c.window_start.desc())
-        .limit(most)
-        .subquery()
-    )
+    last = _before(like, most).subquery()
     figures = (verdict.c.value, verdict.c.at_reference, verdict.c.at_current)
     wanted = (
         select(verdict.c.check, verdict.c.column, last.c.window_start, *figures)
@@ -168,6 +161,38 @@ def labelled(connection: Connection, model: str, since: datetime) -> int:
         connection.scalar(select(func.sum(newest.c.rows))),
     ]
     return max((int(figure) for figure in figures if figure is not None), default=0)
+
+
+def _before(like: Run, most: int) -> Select[tuple[int, datetime]]:
+    """Find the windows before that of a run, under its version and reference."""
+    return (
+        select(run.c.seq, run.c.window_start)
+        .where(
+            run.c.model == like.model,
+            run.c.monitor == like.monitor,
+            run.c.model_version == like.model_version,
+            run.c.reference_id == like.reference_id,
+            run.c.window_start < like.window.start,
+        )
+        .order_by(run.c.window_start.desc())
+        .limit(most)
+    )
+
+
+def mistakes(
+    connection: Connection, like: Run, most: int
+) -> list[tuple[datetime, bytes]]:
+    """Return the kept single outcomes of the windows before, oldest first.
+
+    Of as many windows as `points` goes back.
+    """
+    last = _before(like, most).subquery()
+    wanted = (
+        select(last.c.window_start, errors.c.content)
+        .join(errors, errors.c.run == last.c.seq)
+        .order_by(last.c.window_start)
+    )
+    return [(start, content) for start, content in connection.execute(wanted)]
 
 
 def _inside(

@@ -113,6 +113,11 @@ class Store:
         with self._transaction(writes=False) as connection:
             return runs.points(connection, run, names, n)
 
+    def errors_before(self, run: Run, n: int) -> list[tuple[datetime, bytes]]:
+        """Return the single outcomes kept with the runs before this one, like it."""
+        with self._transaction(writes=False) as connection:
+            return runs.mistakes(connection, run, n)
+
     def profiles_between(
         self, model: str, monitor: str, start: datetime, end: datetime
     ) -> list[tuple[Window, bytes]]:

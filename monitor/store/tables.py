@@ -185,6 +185,14 @@ sample = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+errors = Table(
+    "errors",
+    metadata,
+    Column("run", ForeignKey("run.seq", ondelete="CASCADE"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""Which labelled rows of a window were wrong, in the order of time: bits."""
+
 verdict = Table(
     "verdict",
     metadata,

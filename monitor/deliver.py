@@ -1,6 +1,6 @@
 """Delivery: takes what is due from the outbox, hands it to its action, and records."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from traceback import extract_tb
 
 from monitor.action import Action, Delivery, Kind, Receipt, Searchable
 from monitor.clock import Clock
-from monitor.errors import ActionError
+from monitor.errors import ActionError, StoreError
 from monitor.logs import logger
 from monitor.notice import Reason, attention
 from monitor.store import Outcome, Store
@@ -41,6 +41,10 @@ LONGEST_WAIT = timedelta(hours=24)
 
 LEASE = timedelta(minutes=2)
 """How long an attempt may take before another may try; a request takes 30 s at most."""
+
+
+OUTAGE = (1, 2, 4, 8, 16)
+"""Seconds before each new try to record how an attempt ended."""
 
 
 def next_attempt(
@@ -140,7 +144,7 @@ def _deliver(
         attempt=delivery.attempt,
     )
     if isinstance(ended, Receipt):
-        store.delivered(delivery, ended, now)
+        _kept(lambda: store.delivered(delivery, ended, now), clock)
         words.info("delivered", remote_id=ended.remote_id)
         return Outcome.DELIVERED
     again = next_attempt(delivery.attempt, now, ended.retry_after, rng)
@@ -151,17 +155,34 @@ def _deliver(
         again = max(again, now + settles)
     elif doubtful:
         told = _tell_others(actions, delivery, _DOUBT, ended.detail, now)
-        store.unknown(delivery, now, ended.detail, told)
+        _kept(lambda: store.unknown(delivery, now, ended.detail, told), clock)
         words.error("delivery_unknown", detail=ended.detail, told=len(told))
         return Outcome.UNKNOWN
     if ended.permanent or again is None:
         told = _tell_others(actions, delivery, _LOSS, ended.detail, now)
-        store.dead(delivery, now, ended.detail, told)
+        _kept(lambda: store.dead(delivery, now, ended.detail, told), clock)
         words.error("delivery_dead", detail=ended.detail, told=len(told))
         return Outcome.DEAD
-    store.failed(delivery, now, ended.detail, again)
+    _kept(lambda: store.failed(delivery, now, ended.detail, again), clock)
     words.warning("delivery_failed", detail=ended.detail, next_attempt=str(again))
     return Outcome.FAILED
+
+
+def _kept(record: Callable[[], bool], clock: Clock) -> None:
+    """Record how an attempt ended, through an outage of the store if it is short.
+
+    What is not recorded is done again, or nobody knows of it. Raises StoreError when
+    the outage lasts: the delivery's lease will soon be another's.
+    """
+    for wait in OUTAGE:
+        try:
+            record()
+        except StoreError as error:
+            log.warning("delivery_not_recorded", cause=str(error), next_try=wait)
+            clock.sleep(wait)
+        else:
+            return
+    record()
 
 
 def _attempt(action: Action | None, delivery: Delivery) -> Receipt | _Failure:

@@ -31,7 +31,7 @@ class Postgres:
         self.url = make_url(self._server.get_uri()).set(
             drivername="postgresql+psycopg", database="postgres"
         )
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        for setting in ("fsync", "full_page_writes"):
             self.ask(f"ALTER SYSTEM SET {setting} = off")
         self.ask("SELECT pg_reload_conf()")
 

@@ -13,8 +13,9 @@ from types import FrameType
 
 from monitor.app import App
 from monitor.clock import SystemClock
-from monitor.errors import ServerError
+from monitor.errors import ServerError, SourceError
 from monitor.ingest import Desk, IngestApi, described
+from monitor.ingest.feed import feeding
 from monitor.ingest.tally import ACCEPTED, REPEATED
 from monitor.landing import LandingError
 from monitor.logs import logger
@@ -181,6 +182,16 @@ def _desk(app: App) -> Desk:
         raise ServerError(str(error)) from error
 
 
+@contextlib.contextmanager
+def _feeding(app: App, desk: Desk) -> Iterator[None]:
+    with contextlib.ExitStack() as ending:
+        try:
+            ending.enter_context(feeding(app.config, desk))
+        except SourceError as error:
+            raise ServerError(str(error)) from error
+        yield
+
+
 def serve(
     app: App,
     *,
@@ -194,7 +205,7 @@ def serve(
     are caught up on. Raises ServerError when it cannot listen.
     """
     section = app.config.server
-    with told_to_stop() as stop, _desk(app) as desk:
+    with told_to_stop() as stop, _desk(app) as desk, _feeding(app, desk):
         service = Service(app, stop, desk)
         server = Server(
             IngestApi(desk, create(service.state, described(desk))),

@@ -21,12 +21,13 @@ from monitor.config.model import (
     Server,
     Version,
 )
-from monitor.config.plugin import Plugin, options_of
+from monitor.config.plugin import FED, Plugin, options_of
 from monitor.config.scalars import Budget
 from monitor.config.schema import json_schema
 from monitor.config.verify import verify
 
 __all__ = [
+    "FED",
     "Budget",
     "CheckChoice",
     "Checks",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from checks.registry import Task
 from checks.schema import Role
 from monitor.config.model import Config, Evaluation, Model, Monitor
+from monitor.config.plugin import FED
 from monitor.config.privacy import unhidable
 from monitor.problems import Problem, nearest
 
@@ -69,7 +70,7 @@ def _roles(model: Model) -> Iterator[Problem]:
     if model.task is not Task.NONE:
         yield from _needed(model, "task", Role.PREDICTION, Role.SCORE)
     if model.labels is not None:
-        if model.labels.source.type == "ingest" and model.labels.timestamp is None:
+        if model.labels.source.type in FED and model.labels.timestamp is None:
             yield Problem(
                 path=("labels",),
                 message="labels that are sent need a time at which each became known",

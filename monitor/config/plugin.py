@@ -62,6 +62,10 @@ PluginSection = Annotated[
 """A plugin as a config writes it."""
 
 
+FED = ("ingest", "kafka")
+"""Sources whose rows the daemon takes in by itself, into a folder of theirs."""
+
+
 def with_folders(models: object) -> object:
     """Let what is sent to the daemon lie beside the config, where nothing is said."""
     if not isinstance(models, Mapping):
@@ -81,7 +85,7 @@ def _with_folder(model: object, folder: str) -> object:
 
 
 def _in_folder(section: object, folder: str) -> object:
-    if isinstance(section, Mapping) and section.get("type") == "ingest":
+    if isinstance(section, Mapping) and section.get("type") in FED:
         return {"path": folder, **section}
     return section
 

@@ -3,24 +3,39 @@
 from pathlib import Path
 
 from checks.schema import Kind, Role
-from monitor.config import Config, Model
+from monitor.config import FED, Config, Model, Plugin
 from monitor.ingest.table import Field, Table
 from monitor.landing import Shape
 
 PREDICTIONS, LABELS = "predictions", "labels"
+PARTITION, OFFSET = "kafka_partition", "kafka_offset"
+"""The columns that hold the place of a row's message."""
 
 
 def tables(config: Config) -> dict[tuple[str, str], tuple[Table, Path]]:
     """Return the tables by model and name, each with its folder."""
     found = {}
     for name, model in config.models.items():
-        if model.source.type == "ingest":
+        if model.source.type in FED:
             where = model.source.base / str(model.source.options["path"])
             found[name, PREDICTIONS] = (_predictions(name, model), where)
         labels = model.labels
-        if labels is not None and labels.source.type == "ingest":
+        if labels is not None and labels.source.type in FED:
             where = labels.source.base / str(labels.source.options["path"])
             found[name, LABELS] = (_labels(name, model), where)
+    return found
+
+
+def fed(config: Config) -> dict[tuple[str, str], Plugin]:
+    """Return the sections of the tables that are fed from Kafka."""
+    found = {}
+    for name, model in config.models.items():
+        sections = {PREDICTIONS: model.source}
+        if model.labels is not None:
+            sections[LABELS] = model.labels.source
+        for what, section in sections.items():
+            if section.type == "kafka":
+                found[name, what] = section
     return found
 
 
@@ -37,9 +52,14 @@ def _predictions(name: str, model: Model) -> Table:
         ),
         id=key,
         time=time,
-        shape=Shape(key=(key,) if key else (), time=time),
+        shape=Shape(key=(key,) if key else _placed(model), time=time),
         personal=model.source.personal,
     )
+
+
+def _placed(model: Model) -> tuple[str, ...]:
+    """Return what knows a row without an id: its message's place, if it has one."""
+    return (PARTITION, OFFSET) if model.source.type == "kafka" else ()
 
 
 def _labels(name: str, model: Model) -> Table:

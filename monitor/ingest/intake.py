@@ -49,7 +49,7 @@ class Intake:
         self.landing = landing
         self.rejected = rejected
         self.tally = tally
-        self._clock = clock
+        self.now = clock
         self._pool = pool
         self._waiting = _Waiting()
         self._committing: asyncio.Task[None] | None = None
@@ -61,7 +61,7 @@ class Intake:
         """
         if read.accepted:
             await self.keep(read.rows, read.batches)
-        now = self._clock()
+        now = self.now()
         self.tally.add(now, ACCEPTED, read.accepted)
         if read.rejects:
             loop = asyncio.get_running_loop()
@@ -71,6 +71,20 @@ class Intake:
                 self.tally.add(now, f"{REJECTED}:{one.why.value}", 1)
             # What is beyond those kept failed as the last of them did.
             self.tally.add(now, f"{REJECTED}:{read.rejects[-1].why.value}", read.more)
+
+    def store(self, read: Read) -> None:
+        """Keep what was read at once, in the caller's own thread.
+
+        Returns when it is on the disk; raises LandingError when it is not.
+        """
+        now = self.now()
+        if read.batches:
+            self.landing.append(read.batches, now)
+        self.tally.add(now, ACCEPTED, read.accepted)
+        if read.rejects:
+            self.rejected.add(read.rejects, now)
+            for one in read.rejects:
+                self.tally.add(now, f"{REJECTED}:{one.why.value}", 1)
 
     async def keep(
         self, rows: Sequence[Struct], batches: Sequence[pa.RecordBatch] = ()
@@ -105,7 +119,7 @@ class Intake:
         batches = [*taken.batches]
         if taken.rows:
             batches.append(self.reader.batch(taken.rows))
-        self.landing.append(batches, self._clock())
+        self.landing.append(batches, self.now())
 
 
 def _answer(senders: Sequence[asyncio.Future[None]], error: Exception | None) -> None:

@@ -4,6 +4,7 @@ Counts are integers and sums are exact (`checks.exact`), so `merge` is associati
 commutative to the byte: days merge into months, and no raw row is read again.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -16,6 +17,7 @@ from checks.bins import Ints
 from checks.classes import Bools, Classes, Values, floats
 from checks.errors import ProfileError
 from checks.exact import Floats, Moments, total
+from checks.weight import effect_of
 
 SCORE_BINS = 1_024
 """Equal bins of the open interval (0, 1); exactly 0 and 1 have cells of their own."""
@@ -316,6 +318,45 @@ def _error_histogram(absolute: Floats, part: Floats | None) -> Ints:
     lowest = (ERROR_OCTAVES.start + 1023) * ERROR_BINS_PER_OCTAVE
     cells = np.clip((bits >> 48) - lowest + 1, 0, ERROR_CELLS - 1)
     return additive.frozen(np.bincount(cells, part, minlength=ERROR_CELLS))
+
+
+def weight_effect(
+    weights: Floats, label: Values, guess: Values, classes: Classes | None, cut: float
+) -> float:
+    """Return the design effect of the weights of labelled rows, by how these came out.
+
+    Of a classifier the rows of each pair of a label and a guess are looked at by
+    themselves (a guess is a class, or a score and its `cut`); of a regression, where
+    `classes` are None, those of each quarter of the absolute errors.
+    """
+    if not len(weights) or weights.min() == weights.max():
+        return 1.0
+    if classes is None:
+        error = np.abs(floats(guess) - floats(label))
+        known = error < LARGEST
+        error = error[known]
+        cuts = np.sort(error)[len(error) // 4 : -1 : max(1, len(error) // 4)]
+        parts = np.searchsorted(cuts, error)
+    else:
+        truth = classes.read(label)
+        positive, known = _guessed(guess, classes, cut)
+        known = known & truth.known
+        parts = (2 * truth.positive + positive)[known]
+    some = weights[known]
+    totals, squares = (
+        np.asarray(np.bincount(parts, weights=held), np.float64)
+        for held in (some, some * some)
+    )
+    return effect_of(totals, squares, len(some))
+
+
+def _guessed(guess: Values, classes: Classes, cut: float) -> tuple[Bools, Bools]:
+    """Return which guesses are positive, and which there are."""
+    if not math.isnan(cut):
+        values = floats(guess)
+        return values >= cut, _is_score(values)
+    made = classes.read(guess)
+    return made.positive, made.known
 
 
 Outcomes = BinaryOutcomes | RegressionOutcomes

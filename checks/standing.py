@@ -5,11 +5,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from checks.bins import Ints
+from checks.bins import Floats, Ints
 from checks.column import ColumnProfile, NumericProfile
 from checks.errors import Unmeasurable
 from checks.statistic import Statistic
-from checks.weight import UNIT
+from checks.weight import UNIT, effect_of
+from checks.weighted import Weighted
+
+GROUPS = 10
+"""Groups of cells whose weights are looked at by themselves."""
 
 Some = TypeVar("Some", bound=ColumnProfile)
 
@@ -18,18 +22,19 @@ def standing(profile: Some) -> Some:
     """Return as many rows with a value as there are, divided as their weights say.
 
     What a cell then holds is no whole number of rows. `weight_effect` says how much
-    less certain its share is than that of rows of one weight (Kish's approximation).
+    less certain its share is than that of rows of one weight (`checks.weight`).
     Rows of one weight are what they are.
 
     >>> from checks.example import levels
     >>> from checks.weight import Weight
     >>> known = levels({"a": 3, "b": 1})
     >>> units = np.array([1, 1, 1, 3]) * UNIT
-    >>> cells = np.array([3, 3]) * UNIT
+    >>> cells, squares = np.array([3, 3]) * UNIT, np.array([3, 9, 0])
     >>> held = replace(known.weights, valued=Weight.of(units), counts=cells)
+    >>> held = replace(held, squares=squares)
     >>> found = standing(replace(known, weighted=held))
     >>> found.counts.tolist(), found.n, round(found.weight_effect, 3)
-    ([2.0, 2.0], 4, 1.333)
+    ([2.0, 2.0], 4, 1.867)
     """
     held = profile.weighted
     if held is None or held.even or not profile.n:
@@ -40,7 +45,7 @@ def standing(profile: Some) -> Some:
         "rows": n + missing,
         "nulls": missing,
         "counts": held.counts * (n / total),
-        "weight_effect": held.valued.effect,
+        "weight_effect": _effect(held, n),
     }
     if isinstance(profile, NumericProfile):
         told |= {"nans": 0, "infinities": 0, "sums": held.sums * (n * UNIT / total)}
@@ -48,6 +53,29 @@ def standing(profile: Some) -> Some:
         named = {level: units * n / total for level, units in held.unseen.items()}
         told |= {"others": held.others * n / total, "unseen": named}
     return replace(profile, **told)
+
+
+def _effect(held: Weighted, n: int) -> float:
+    """Return the design effect of a column's weights, in some groups of its cells."""
+    cells = np.append(held.counts, held.others).astype(np.float64)
+    order = np.arange(len(cells))
+    if not len(held.sums):  # levels stand in no order but that of how common they are
+        order = np.argsort(-cells, kind="stable")
+    whole = cells.sum()
+    middle = np.cumsum(cells[order]) - cells[order] / 2
+    group = np.minimum((middle * GROUPS / whole).astype(np.int64), GROUPS - 1)
+    common = cells[order] * 2 * GROUPS >= whole
+    group = np.where(common, GROUPS + np.arange(len(cells)), group)
+    group = np.unique(group, return_inverse=True)[1]
+    totals = _added(cells[order], group)
+    squares = _added(held.squares[order].astype(np.float64), group)
+    # Squares are in units of their own; what they come to in all is known exactly.
+    squares *= held.valued.squares / squares.sum()
+    return effect_of(totals, squares, n)
+
+
+def _added(parts: Floats, group: Ints) -> Floats:
+    return np.asarray(np.bincount(group, weights=parts), np.float64)
 
 
 def evened(profile: Some) -> Some:
@@ -74,7 +102,15 @@ def evened(profile: Some) -> Some:
 
 def missing_effect(profile: ColumnProfile) -> float:
     """Return how much less certain its missing share is for uneven weights."""
-    return 1.0 if profile.weighted is None else profile.weighted.whole.effect
+    held = profile.weighted
+    if held is None or held.even:
+        return 1.0
+    parts = (held.valued, held.missing)
+    totals, squares = (
+        np.array([getattr(part, name) for part in parts], np.float64)
+        for name in ("total", "squares")
+    )
+    return max(held.whole.effect, effect_of(totals, squares, profile.rows))
 
 
 def by_row(*profiles: ColumnProfile) -> None:

@@ -27,6 +27,8 @@ LARGEST = 1 << 20
 _HALF = 18
 """Bits of half a weight: the largest, in units, has 36."""
 _LOW = (1 << _HALF) - 1
+_ROUGH = 64
+"""Units of a squared weight, where squares are added up cell by cell."""
 
 Read = Callable[[str], pa.ChunkedArray]
 
@@ -133,6 +135,12 @@ def together(
     return first.merge(Weight.plain(their_rows) if theirs is None else theirs)
 
 
+def squared(units: Ints) -> Ints:
+    """Return the squares of weights, rounded so that many of them can be added up."""
+    weights = units / UNIT
+    return np.maximum(np.rint(weights * weights * _ROUGH), 1).astype(np.int64)
+
+
 def added(places: Ints, units: Ints, size: int) -> Ints:
     """Add up weights by place, exactly, whatever their number.
 
@@ -142,6 +150,28 @@ def added(places: Ints, units: Ints, size: int) -> Ints:
     high = np.bincount(places, weights=units >> _HALF, minlength=size)
     low = np.bincount(places, weights=units & _LOW, minlength=size)
     return np.asarray((high.astype(np.int64) << _HALF) + low.astype(np.int64))
+
+
+def effect_of(totals: Floats, squares: Floats, rows: int) -> float:
+    """Return the design effect of weights that may go with the values, part by part.
+
+    Each part of the rows has an effect of its own, its sum of squares over what as many
+    rows of one weight would have, and no share or mean is less certain than the largest
+    says. Parts are looked at by their weight: the third moment over the second lies
+    near the largest of those that matter, and little above Kish's number where weights
+    have nothing to do with the values.
+
+    >>> same, apart = np.array([4.0, 4.0]), np.array([10.0, 1.0])
+    >>> effect_of(same, 2 * same, 4), round(effect_of(same, 2 * apart, 4), 2)
+    (1.0, 2.48)
+    """
+    held = totals > 0
+    totals, squares = totals[held], squares[held]
+    if not len(totals):
+        return 1.0
+    effects = rows * squares / (totals * totals.sum())
+    third, second = (float(totals @ effects**k) for k in (3, 2))
+    return max(1.0, third / second)
 
 
 def columns_of(schema: Schema, names: Sequence[str]) -> tuple[str, ...]:

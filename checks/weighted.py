@@ -18,8 +18,10 @@ from checks import codec
 from checks.bins import TAIL_LIMIT, Floats, Ints, LevelBins, NumericBins
 from checks.schema import Kind
 from checks.values import numbers, texts
-from checks.weight import UNIT, Weight, added
+from checks.weight import UNIT, Weight, added, squared
 
+ONE = int(squared(np.array([UNIT]))[0])
+"""The square of the weight of a row that stands for itself."""
 FARTHEST = float(1 << 50)
 """Weighted steps of one row beyond which it is as far away as any."""
 
@@ -33,14 +35,16 @@ class Weighted:
 
     `valued` are the weights of the rows with a value, `missing` those of the others.
     `counts` are in units; `sums` are steps of the grids, of which each row's are taken
-    as often as it stands for one. `others` and `unseen` are those of a column of
-    levels, in units.
+    as often as it stands for one. `squares` are those of the weights in each cell, and
+    one more of all others, roughly (`checks.weight.squared`). `others` and `unseen` are
+    those of a column of levels, in units.
     """
 
     valued: Weight
     missing: Weight
     counts: Ints
     sums: Ints
+    squares: Ints
     others: int = 0
     unseen: Mapping[str, int] = field(default_factory=dict)
 
@@ -71,6 +75,7 @@ class Weighted:
             missing=Weight.plain(missing),
             counts=counts * UNIT,
             sums=sums,
+            squares=np.append(counts, others) * ONE,
             others=others * UNIT,
             unseen={level: count * UNIT for level, count in (unseen or {}).items()},
         )
@@ -82,6 +87,7 @@ class Weighted:
             missing=self.missing.merge(other.missing),
             counts=self.counts + other.counts,
             sums=self.sums + other.sums,
+            squares=self.squares + other.squares,
             others=self.others + other.others,
             unseen=kept(Counter(self.unseen) + Counter(other.unseen)),
         )
@@ -96,12 +102,14 @@ class Weighted:
         usable = np.isfinite(values)
         chosen, weights = values[usable] + 0.0, units[valid][usable]
         order = np.argsort(chosen, kind="stable")
-        counts, sums = _tally(chosen[order], weights[order], bins)
+        counts, sums, squares = _tally(chosen[order], weights[order], bins)
         valued, every = Weight.of(weights), Weight.of(units)
         held = np.zeros(len(units), np.bool_)
         held[valid] = usable
         missing = Weight() if valued.rows == every.rows else Weight.of(units[~held])
-        return cls(valued=valued, missing=missing, counts=counts, sums=sums)
+        return cls(
+            valued=valued, missing=missing, counts=counts, sums=sums, squares=squares
+        )
 
     @classmethod
     def of_levels(
@@ -113,19 +121,23 @@ class Weighted:
         valid = np.asarray(pc.is_valid(coded))
         places = np.asarray(coded.indices.drop_null()).astype(np.int64)
         sums = added(places, units[valid], len(levels)).tolist()
+        parts = added(places, squared(units[valid]), len(levels)).tolist()
         counts = np.zeros(len(bins.levels), np.int64)
+        squares = np.zeros(len(bins.levels) + 1, np.int64)
         unseen: dict[str, int] = {}
-        for level, weight in zip(levels, sums, strict=True):
+        for level, weight, square in zip(levels, sums, parts, strict=True):
             cell = bins.position.get(level)
             if cell is not None:
-                counts[cell] = weight
+                counts[cell], squares[cell] = weight, square
             else:
                 unseen[level] = weight
+                squares[-1] += square
         return cls(
             valued=Weight.of(units[valid]),
             missing=Weight.of(units[~valid]),
             counts=counts,
             sums=np.empty(0, np.int64),
+            squares=squares,
             others=sum(unseen.values()),
             unseen=kept(unseen) if bins.complete else {},
         )
@@ -145,7 +157,11 @@ class Weighted:
         return {
             f"{name}/weighted:counts": self.counts,
             f"{name}/weighted:sums": self.sums,
+            f"{name}/weighted:squares": self.squares,
         }
+
+
+_ARRAYS = ("counts", "sums", "squares")
 
 
 def read(
@@ -155,23 +171,28 @@ def read(
     if "weighted" not in written:
         return {}
     told = written["weighted"]
-    counts, sums = (arrays[f"{name}/weighted:{part}"] for part in ("counts", "sums"))
+    counts, sums, squares = (arrays[f"{name}/weighted:{part}"] for part in _ARRAYS)
     found = Weighted(
         valued=Weight.from_list(told["valued"]),
         missing=Weight.from_list(told["missing"]),
         counts=counts.astype(np.int64, copy=False),
         sums=sums.astype(np.int64, copy=False),
+        squares=squares.astype(np.int64, copy=False),
         others=told["others"],
         unseen=told["unseen"],
     )
     return {"weighted": found}
 
 
-def _tally(ordered: Floats, weights: Ints, bins: NumericBins) -> tuple[Ints, Ints]:
-    """Weigh sorted finite values in the cells, and sum them on the grids."""
+def _tally(
+    ordered: Floats, weights: Ints, bins: NumericBins
+) -> tuple[Ints, Ints, Ints]:
+    """Weigh sorted finite values in the cells, sum them on the grids, and square."""
     edges, k = bins.edges, len(bins.edges)
+    rough = squared(weights)
     if k == 0:
-        return np.array([int(weights.sum())]), np.zeros(1, np.int64)
+        whole = np.array([int(weights.sum())])
+        return whole, np.zeros(1, np.int64), np.array([int(rough.sum()), 0])
     left = np.searchsorted(ordered, edges, "left")
     right = np.searchsorted(ordered, edges, "right")
     bounds = np.empty(2 * k + 2, np.int64)
@@ -184,7 +205,8 @@ def _tally(ordered: Floats, weights: Ints, bins: NumericBins) -> tuple[Ints, Int
         steps[above:] = _far((ordered[above:] - edges[-1]) / bins.tail_step)
     parts = np.rint(np.minimum(np.rint(steps) * (weights / UNIT), FARTHEST))
     sums = np.diff(_running(parts.astype(np.int64))[bounds])[::2]
-    return np.diff(_running(weights)[bounds]), sums
+    squares = np.append(np.diff(_running(rough)[bounds]), 0)
+    return np.diff(_running(weights)[bounds]), sums, squares
 
 
 def _far(steps: Floats) -> Floats:

@@ -4,6 +4,7 @@ Everything here is a pure function of whole tables. In which order and in how ma
 pieces rows arrived leaves no trace in the answer.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -15,7 +16,13 @@ import pyarrow.compute as pc
 from checks.bins import Floats, Ints
 from checks.classes import Bools, Classes, floats
 from checks.delays import Delays
-from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_all
+from checks.outcomes import (
+    BinaryOutcomes,
+    Outcomes,
+    RegressionOutcomes,
+    merge_all,
+    weight_effect,
+)
 from checks.registry import Task
 from checks.sample import arrow
 from monitor.errors import SourceError
@@ -272,12 +279,17 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
         return _summarise(made.take(places), of, columns, task, classes)
 
     parts = list(divide(predictions.take(rows)) if divide is not None else ())
-    known = np.asarray(pc.is_valid(label))
-    every: list[tuple[str | None, Ints]] = [(None, np.arange(len(known))), *parts]
+    every: list[tuple[str | None, Ints]] = [(None, np.arange(len(made))), *parts]
+
+    def effect(places: pa.Array) -> float:
+        return _effect(made.take(places), label.take(places), columns, task, classes)
+
     return LabelJoin(
         outcomes=_summarise(made, label, columns, task, classes),
         segments={name: summary(arrow(places)) for name, places in parts},
-        effects={n: _effect(made, known, columns, places) for n, places in every},
+        effects={name: effect(arrow(places)) for name, places in every}
+        if columns.weight is not None
+        else {},
         labels=latest,
         orphans=len(latest.table) - int(np.count_nonzero(at >= 0)),
         repeated=len(table) - len(rows),
@@ -287,15 +299,23 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
 
 
 def _effect(
-    made: pa.Table, known: Bools, columns: OutcomeColumns, places: Ints
+    made: pa.Table,
+    label: pa.Array,
+    columns: OutcomeColumns,
+    task: Task,
+    classes: Classes | None,
 ) -> float:
-    """Return Kish's design effect of the weights of some labelled predictions."""
-    if columns.weight is None:
+    """Return by how much uneven weights make the outcomes of predictions less sure."""
+    name = columns.prediction or columns.score
+    if columns.weight is None or name is None:
         return 1.0
-    weights = floats(column(made, columns.weight))[places[known[places]]]
-    if not len(weights) or weights.min() == weights.max():
-        return 1.0
-    return max(1.0, float(len(weights) * (weights**2).sum() / weights.sum() ** 2))
+    return weight_effect(
+        floats(column(made, columns.weight)),
+        label,
+        column(made, name),
+        None if task is Task.REGRESSION else classes or Classes(),
+        math.nan if columns.prediction else CUT,
+    )
 
 
 def _delays(

@@ -1,17 +1,23 @@
 """Rows that stand for several: what weights change, and what they must not."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checks import registry
+from checks.classes import Classes
 from checks.correction import Correction
 from checks.evidence import Evidence
+from checks.metric import metrics
+from checks.outcomes import BinaryOutcomes, RegressionOutcomes, weight_effect
 from checks.profile import Bins, Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Task
@@ -20,6 +26,9 @@ from checks.suite import evaluate, plan
 from checks.verdict import Verdict
 from checks.weight import LARGEST, WEIGHT, Weight
 from checks.wish import Wish, Wishes
+
+Floats = npt.NDArray[np.float64]
+Texts = npt.NDArray[np.str_]
 
 SCHEMA = Schema.of(
     [
@@ -178,54 +187,65 @@ def test_sampling_by_unequal_weights_leaves_shares_as_they_were() -> None:
     assert found.at_current == pytest.approx(mean, rel=1e-6)
 
 
-def false_alarms(check: str, column: str, weights: Sequence[float], times: int) -> Any:
-    """Return the p-values of windows in which nothing changed, sampled unequally."""
-    known = reference(20_000)
-    entries = [
-        entry
-        for entry in plan(
-            SCHEMA, Task.NONE, Wishes(standard=False, named={check: Wish()})
-        )
-        if entry.column == column
-    ]
-    found = []
+MAIN = (
+    *("psi", "kolmogorov_smirnov", "wasserstein", "jensen_shannon", "chi_square"),
+    *("missing", "mean_shift"),
+)
+
+
+def alarms(times: int, rates: Callable[[Floats, Texts], Floats]) -> dict[str, int]:
+    """Count the p-values below 5 % in windows in which nothing changed."""
+    known = reference(100_000)
+    wishes = Wishes(standard=False, named={check: Wish() for check in MAIN})
+    entries = plan(SCHEMA, Task.NONE, wishes)
+    found: dict[str, int] = {}
     for seed in range(times):
         rng = np.random.default_rng([8, seed])
-        table = rows(rng, 4000)
-        rate = 1 / rng.choice(weights, 4000)
-        kept = rng.random(4000) < rate
+        table = rows(rng, 5000)
+        amount = np.nan_to_num(table["amount"].to_numpy(zero_copy_only=False))
+        rate = rates(amount, np.asarray(table["plan"].to_pylist()))
+        kept = rng.random(5000) < rate
         weighed = table.filter(pa.array(kept))
         weighed = weighed.append_column("w", pa.array(1 / rate[kept]))
-        (verdict,) = evaluate(
+        verdicts = evaluate(
             entries,
             known,
             Evidence(profile=known.bins.profile(weighed)),
             alpha=0.01,
             correction=Correction.NONE,
         )
-        assert verdict.statistic is not None
-        found.append(verdict.statistic.p_value)
-    return np.array(found, np.float64)
+        for one in verdicts:
+            assert one.statistic is not None
+            p = one.statistic.p_value
+            name = f"{one.check} of {one.column}"
+            found[name] = found.get(name, 0) + (p is not None and p < 0.05)
+    return found
 
 
-@pytest.mark.parametrize(
-    ("check", "column"),
-    [
-        ("psi", "amount"),
-        ("kolmogorov_smirnov", "amount"),
-        ("wasserstein", "amount"),
-        ("jensen_shannon", "plan"),
-        ("chi_square", "plan"),
-        ("missing", "amount"),
-    ],
-)
-def test_unequal_weights_raise_no_more_false_alarms_than_asked(
-    check: str, column: str
-) -> None:
-    p = false_alarms(check, column, (1.0, 2.0, 8.0, 20.0), 250)
-    # 250 windows at 5 %: 12.5 are expected, and more than 24 have a chance of 0.1 %.
-    assert (p < 0.05).sum() <= 24
-    assert (p < 0.5).sum() <= 150
+def test_unequal_weights_raise_as_many_false_alarms_as_are_asked_for() -> None:
+    weights = np.random.default_rng(1).choice([1.0, 2.0, 8.0, 20.0], 5000)
+    found = alarms(200, lambda _amount, _plan: 1 / weights)
+    # 200 windows at 5 %: 10 are expected; more than 20, or fewer than 2, have a chance
+    # of 0.1 %.
+    for name in ("psi of amount", "wasserstein of amount", "jensen_shannon of plan"):
+        assert 2 <= found[name] <= 20, found
+    assert max(found.values()) <= 20, found
+
+
+RATES: dict[str, Callable[[Floats, Texts], Floats]] = {
+    "tail kept whole": lambda amount, _: np.where(amount > 35, 1.0, 0.1),
+    "tail thinned out": lambda amount, _: np.where(amount > 35, 0.05, 1.0),
+    "half thinned out": lambda amount, _: np.where(amount > 17, 1.0, 0.05),
+    "rare plan thinned out": lambda _, plan: np.where(plan == "d", 0.1, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_weights_that_go_with_the_values_raise_no_more_false_alarms(name: str) -> None:
+    """Kish's number alone would let a thinned tail raise nine times too many."""
+    found = alarms(80, RATES[name])
+    # 80 windows at 5 %: 4 are expected, and more than 11 have a chance of 0.1 %.
+    assert max(found.values()) <= 11, found
 
 
 def test_a_sample_shows_a_shift_as_well_as_its_effective_rows_do() -> None:
@@ -252,3 +272,89 @@ def test_a_sample_shows_a_shift_as_well_as_its_effective_rows_do() -> None:
 def test_the_sum_of_squares_is_exact_for_the_largest_weights() -> None:
     units = np.array([LARGEST << 16, 1, 12345678901], np.int64)
     assert Weight.of(units).squares == sum(int(u) ** 2 for u in units)
+
+
+# ── outcomes ─────────────────────────────────────────────────────────────────────
+
+
+def predictions(
+    rng: np.random.Generator, n: int, wrong: float = 0.1
+) -> tuple[Any, Any, Any]:
+    """Return labels, predictions and scores of a classifier that errs so often."""
+    label = rng.random(n) < 0.3
+    guess = label ^ (rng.random(n) < wrong)
+    score = np.clip(0.5 + 0.3 * (2 * guess - 1) + rng.normal(0, 0.08, n), 0, 1)
+    return label, guess, score
+
+
+@pytest.mark.parametrize("weight", [1.0, 7.5])
+def test_outcomes_of_one_weight_are_those_of_none(weight: float) -> None:
+    label, guess, score = predictions(np.random.default_rng(1), 500)
+    weights = np.full(500, weight)
+    bare = BinaryOutcomes.of(label, guess, score)
+    assert BinaryOutcomes.of(label, guess, score, weights=weights).hash == bare.hash
+    error = np.random.default_rng(2).normal(size=500)
+    plain = RegressionOutcomes.of(score, score + error)
+    assert RegressionOutcomes.of(score, score + error, weights=weights).hash == (
+        plain.hash
+    )
+    assert weight_effect(weights, label, guess, Classes(), math.nan) == 1.0
+
+
+def test_outcomes_of_a_weighted_sample_are_those_of_all_rows() -> None:
+    rng = np.random.default_rng(3)
+    label, guess, score = predictions(rng, 60_000)
+    whole = metrics(BinaryOutcomes.of(label, guess, score))
+    rate = np.where(score > 0.6, 1.0, 0.1)
+    kept = rng.random(len(rate)) < rate
+    cut = [side[kept] for side in (label, guess, score)]
+    found = metrics(BinaryOutcomes.of(*cut, weights=1 / rate[kept]))
+    naive = metrics(BinaryOutcomes.of(*cut))
+    assert set(found) == set(whole)
+    for name, one in whole.items():
+        assert found[name].value == pytest.approx(one.value, rel=0.06), name
+        assert found[name].n == kept.sum()
+    assert abs(naive["precision"].value - naive["recall"].value) > 0.05
+    errors = rng.normal(size=60_000) * (1 + (score > 0.6))
+    every = metrics(RegressionOutcomes.of(score, score + errors))
+    some = metrics(
+        RegressionOutcomes.of(
+            score[kept], (score + errors)[kept], weights=1 / rate[kept]
+        )
+    )
+    for name, one in every.items():
+        assert some[name].value == pytest.approx(one.value, rel=0.05), name
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("check", ["accuracy", "recall", "log_loss", "brier"])
+def test_weighted_outcomes_raise_no_more_false_alarms_than_asked(
+    check: str,
+    apart: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    known = BinaryOutcomes.of(*predictions(np.random.default_rng(4), 100_000))
+    measure = registry.get(check).measure
+    p = []
+    for seed in range(150):
+        rng = np.random.default_rng([5, seed])
+        label, guess, score = predictions(rng, 4000)
+        rate = 1 / rng.choice([1.0, 4.0, 16.0], 4000)
+        if apart:  # wrong predictions are rare, and of these one in ten is kept
+            rate = np.where(label == guess, 1.0, 0.1)
+        kept = rng.random(4000) < rate
+        cut = [side[kept] for side in (label, guess, score)]
+        now = BinaryOutcomes.of(*cut, weights=1 / rate[kept])
+        sides = (cut[0], cut[1], Classes(), math.nan)
+        effect = weight_effect(1 / rate[kept], *sides)
+        p.append(measure(known, now).widened(effect).p_value)
+    # 150 windows at 5 %: 7.5 are expected, and more than 17 have a chance of 0.1 %.
+    assert (np.array(p, np.float64) < 0.05).sum() <= 17
+
+
+def test_outcomes_of_scores_alone_are_weighed_by_their_cut() -> None:
+    label, _, score = predictions(np.random.default_rng(6), 400)
+    weights = np.where(score > 0.5, 1.0, 5.0)
+    kish = 400 * float((weights**2).sum()) / float(weights.sum()) ** 2
+    assert weight_effect(weights, label, score, Classes(), 0.5) > kish
+    assert weight_effect(weights, label * 1.0, score, None, math.nan) > kish
+    assert weight_effect(weights[:0], label[:0], score[:0], None, math.nan) == 1.0

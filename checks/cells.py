@@ -74,7 +74,7 @@ def counted_repeated(
     bounds = np.empty(2 * k + 2, np.int64)
     bounds[0], bounds[-1] = 0, len(values)
     bounds[1:-1:2], bounds[2:-1:2] = left, right
-    steps = np.empty(len(values))
+    steps = np.zeros(len(values))
     below, above = left[0], right[-1]
     steps[:below] = (edges[0] - values[:below]) / bins.tail_step
     steps[above:] = (values[above:] - edges[-1]) / bins.tail_step

@@ -91,15 +91,17 @@ class Dependence:
             whole = pa.concat_tables(stretches)
             chosen = [Sample.of(whole, size, by).table]
         laid = [matrix(rows, features) for rows in chosen]
+        chosen.clear()
         # What one stretch alone cannot be read in is left out of all of them.
         shared = [n for n in laid[0][0] if all(n in names for names, _ in laid)]
         names = tuple(shared[:MOST_COLUMNS])
         if len(names) < 2:  # noqa: PLR2004 - a pair is of two
             return None
-        found = [
-            correlations(values[:, [there.index(name) for name in names]])
-            for there, values in laid
-        ]
+        found = []
+        while laid:  # each is let go as soon as it is measured
+            there, values = laid.pop(0)
+            values = values[:, [there.index(name) for name in names]]
+            found.append(correlations(values))
         return cls._pooled(names, found)
 
     @classmethod

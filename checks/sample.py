@@ -37,12 +37,14 @@ class Sample:
     def of(cls, table: pa.Table, size: int, by: str | None) -> "Sample":
         """Sample a table by the hash of one column (an id), or of whole rows."""
         keys = row_keys(table.column, table.schema, table.num_rows, by)
-        chosen = smallest(keys, size)
-        return cls.keyed(table.take(arrow(chosen)), keys[chosen], size)
+        return cls.keyed(table, keys, size)
 
     @classmethod
     def keyed(cls, rows: pa.Table, keys: npt.NDArray[np.uint64], size: int) -> "Sample":
         """Sample rows by keys that are known."""
+        chosen = smallest(keys, size)
+        if len(chosen) < len(keys):
+            rows, keys = rows.take(arrow(chosen)), keys[chosen]
         kept = rows.append_column(KEY, arrow(keys))
         return cls(size=size, rows=_ordered(kept).slice(0, size))
 

@@ -30,7 +30,10 @@ def matrix(
             found.append(values)
     if not found:
         return [], np.empty((table.num_rows, 0))
-    return names, np.column_stack(found)
+    laid = np.empty((table.num_rows, len(found)))
+    for k in range(len(found)):
+        laid[:, k] = found.pop(0)
+    return names, laid
 
 
 def measured(table: pa.Table, column: Column) -> Floats | None:

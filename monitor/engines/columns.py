@@ -29,6 +29,9 @@ BLOCKS = 8
 CROWD = 4
 """Times more rows than are asked for, from which on ties of a key are broken early."""
 
+TABLES = 64
+"""Tables of kept rows that are held before they are put together."""
+
 Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 T = TypeVar("T")
@@ -366,6 +369,9 @@ class _Kept:
         self._rows += len(keys)
         if self._rows > CROWD * self._size:
             self._reduce()
+        elif len(self._tables) > TABLES:
+            # A few rows of each of many columns take more room apart than together.
+            self._tables = [pa.concat_tables(self._tables).combine_chunks()]
 
     def _reduce(self) -> None:
         if self._tables:

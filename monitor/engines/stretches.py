@@ -19,7 +19,7 @@ from checks.sample import arrow
 from checks.segment import Segment, members
 from monitor.engines.base import Fragment, Fragmented, Fragments, Rows
 
-PORTION = 1 << 20
+PORTION = 1 << 19
 """Values that a thread holds at once, of all the columns that it looks at together."""
 
 Ints = npt.NDArray[np.int64]

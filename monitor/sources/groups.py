@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from monitor.errors import SourceError
 from monitor.sources.unify import conformed_column, inside
 from monitor.window import EPOCH, Window
 
+_AT_HAND = 4
+"""Files of which each thread may read another one at the same time."""
 _PIECE_ROWS = 1 << 17
 """Values of a column that are decoded at once."""
 _NANOSECONDS = {"milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
@@ -27,15 +30,21 @@ Span = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """What the end of a Parquet file says: its columns, and the times of its groups."""
+    """What the end of a Parquet file says: its columns, and of each of its groups.
+
+    That is how many rows it has, and their first and last time.
+    """
 
     schema: pa.Schema
+    rows: tuple[int, ...]
     spans: tuple[Span, ...]
 
     @classmethod
     def of(cls, opened: pq.ParquetFile, timestamp: str | None) -> "Footer":
         """Read the footer of an opened file."""
-        return cls(schema=opened.schema_arrow, spans=_spans(opened.metadata, timestamp))
+        told = opened.metadata
+        spans = _spans(told, timestamp)
+        return cls(schema=opened.schema_arrow, rows=_sizes(told), spans=spans)
 
     def groups(self, window: Window | None) -> list[int]:
         """Return the row groups that can hold rows of the window."""
@@ -49,19 +58,50 @@ class Footer:
         ]
 
 
+class Footers:
+    """The stored footers of the files that are at hand; others are let go.
+
+    That of a wide file takes a megabyte, and a window may have a thousand files.
+    """
+
+    def __init__(self) -> None:
+        """Read nothing yet."""
+        self._lock = Lock()
+        self._held: dict[Path, Any] = {}
+
+    def of(self, path: Path, rows: tuple[int, ...]) -> Any:  # noqa: ANN401 - pyarrow has no types
+        """Return a file's footer; raises SourceError where its groups are others."""
+        with self._lock:
+            found = self._held.pop(path, None)
+            if found is None:
+                with reading(path):
+                    found = pq.read_metadata(path)
+                if _sizes(found) != rows:
+                    msg = f"{path}: the file was replaced while it was read"
+                    raise SourceError(msg, permanent=False)
+            self._held[path] = found
+            if len(self._held) > _AT_HAND:
+                del self._held[next(iter(self._held))]
+            return found
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DataFooter:
-    """A file that is read, with the values that its folders give to all its rows."""
+    """A file that is read, with the values that its folders give to all its rows.
+
+    `rows` are those of its groups.
+    """
 
     path: Path
     stored: pa.Schema
+    rows: tuple[int, ...]
     given: Mapping[str, pa.Scalar]
+    footers: Footers
 
-    @cached_property
+    @property
     def metadata(self) -> Any:  # noqa: ANN401 - pyarrow has no types
         """The file's footer as it is stored."""
-        with reading(self.path):
-            return pq.read_metadata(self.path)
+        return self.footers.of(self.path, self.rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,9 +172,9 @@ class Group:
                 ):
                     yield name, batch
 
-    @cached_property
+    @property
     def _stored(self) -> int:
-        return int(self.file.metadata.row_group(self.group).num_rows)
+        return self.file.rows[self.group]
 
     @cached_property
     def _inside(self) -> pa.Array | None:
@@ -199,6 +239,11 @@ def times_of(
         return pa.repeat(given[column], batch.num_rows)
     msg = f"{place} is not there, so its rows have no time. Fix: write it"
     raise SourceError(msg, permanent=True)
+
+
+def _sizes(metadata: Any) -> tuple[int, ...]:  # noqa: ANN401 - pyarrow has no types
+    groups = range(metadata.num_row_groups)
+    return tuple(int(metadata.row_group(i).num_rows) for i in groups)
 
 
 def _spans(metadata: Any, timestamp: str | None) -> tuple[Span, ...]:  # noqa: ANN401 - pyarrow has no types

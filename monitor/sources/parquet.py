@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from monitor.sources.files import DATE_KEYS, DataFile, listed
 from monitor.sources.groups import (
     DataFooter,
     Footer,
+    Footers,
     Group,
     Groups,
     opened_file,
@@ -86,11 +88,15 @@ class ParquetSource:
         """Return the same rows as row groups, whose columns are read one at a time."""
         schema, parts = self._planned(window, None)
         by = self._timestamp if window is not None else None
-        found = []
+        found, footers = [], Footers()
         for file, groups in parts:
-            stored = self._footer(file).schema
+            footer = self._footer(file)
             data = DataFooter(
-                path=file.path, stored=stored, given=given(file, stored.names)
+                path=file.path,
+                stored=footer.schema,
+                rows=footer.rows,
+                given=given(file, footer.schema.names),
+                footers=footers,
             )
             found += [
                 Group(file=data, group=group, window=window, by=by, schema=schema)
@@ -175,6 +181,10 @@ class ParquetSource:
             with opened_file(file.path) as opened:
                 footer = Footer.of(opened, self._timestamp)
         _refuse_twins(file.path, footer.schema.names)
+        last = next(reversed(self._footers.values()), None)
+        if last is not None and last[1].schema.equals(footer.schema, True):  # noqa: FBT003 - with its metadata
+            # Thousands of files mostly have one schema: it is held once.
+            footer = replace(footer, schema=last[1].schema)
         self._footers[file.path] = (stamp, footer)
         return footer
 

@@ -25,7 +25,7 @@ from checks.reference import Reference
 from checks.sample import arrow
 from checks.schema import Column, Role, Schema
 from checks.segment import NONE_DECLARED, Declared
-from checks.values import latest, mix, numbers
+from checks.values import latest, mix, numbers, repeated
 from checks.weight import columns_of
 from monitor.engines.columns import Tally, in_order, plain
 from monitor.engines.gleaning import Gleaning
@@ -219,6 +219,7 @@ class _Fit:
         self._few = few
         self._levels: Counter[str] = Counter()
         self._values: list[Floats] = []
+        self._times: Counter[float] = Counter()
         self._ends: tuple[float, ...] = ()
         self._cause: str | None = None
 
@@ -235,10 +236,7 @@ class _Fit:
                     kept = self._levels.most_common(FIT_LEVELS // 2)
                     self._levels = Counter(dict(kept))
             else:
-                values = self._numbers(piece)
-                self._reach(values)
-                few = values if some is None else self._numbers(piece.take(some))
-                self._values.append(few)
+                self._add_numbers(piece, some)
         except Unmeasurable as unmeasurable:
             self._cause = unmeasurable.cause
 
@@ -250,23 +248,42 @@ class _Fit:
         try:
             if not self._column.kind.ordered:
                 return LevelBins.fit(self._levels)
-            ends = () if self._few else self._ends
-            values = np.concatenate([*self._values, ends])
-            self._values.clear()
-            values.sort()
-            return NumericBins.fit_sorted(values)
+            return NumericBins.fit_sorted(self._sorted())
         except Unmeasurable as unmeasurable:
             return unmeasurable.cause
 
+    def _sorted(self) -> Floats:
+        """Return the values that are fitted on, sorted, and let them go."""
+        ends = () if self._few else self._ends
+        often = np.array(sorted(self._times.items()), np.float64).reshape(-1, 2)
+        whole = np.repeat(often[:, 0], often[:, 1].astype(np.int64))
+        if not self._values and not ends:
+            return whole
+        values = np.concatenate([*self._values, whole, ends])
+        self._values.clear()
+        values.sort()
+        return values
+
+    def _add_numbers(self, piece: pa.Array, some: pa.Array | None) -> None:
+        """Keep the least and the greatest value there is, and those to be fitted on."""
+        values = self._numbers(piece)
+        if some is not None:
+            if len(values):
+                ends = [*self._ends, float(values.min()), float(values.max())]
+                self._ends = (min(ends), max(ends))
+            piece = piece.take(some)
+        seldom = repeated(pa.chunked_array([piece]), self._column.kind)
+        if seldom is not None:
+            for value, times in zip(*(part.tolist() for part in seldom), strict=True):
+                self._times[value] += times
+        else:
+            self._values.append(values if some is None else self._numbers(piece))
+
     def _numbers(self, piece: pa.Array) -> Floats:
         values, _ = numbers(pa.chunked_array([piece]), self._column.kind)
+        if len(values) and np.isfinite(values.min()) and np.isfinite(values.max()):
+            return values
         return values[np.isfinite(values)]
-
-    def _reach(self, values: Floats) -> None:
-        """Keep the least and the greatest value there is."""
-        if len(values):
-            ends = [*self._ends, float(values.min()), float(values.max())]
-            self._ends = (min(ends), max(ends))
 
 
 class _Block:

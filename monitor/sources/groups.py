@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import pyarrow as pa
@@ -61,13 +61,16 @@ class Footer:
 class Footers:
     """The stored footers of the files that are at hand; others are let go.
 
-    That of a wide file takes a megabyte, and a window may have a thousand files.
+    That of a wide file takes a megabyte, and a window may have a thousand files. Each
+    thread keeps the file open that it has read from last: it takes as long to open as
+    a column to read.
     """
 
     def __init__(self) -> None:
         """Read nothing yet."""
         self._lock = Lock()
         self._held: dict[Path, Any] = {}
+        self._last = local()
 
     def of(self, path: Path, rows: tuple[int, ...]) -> Any:  # noqa: ANN401 - pyarrow has no types
         """Return a file's footer; raises SourceError where its groups are others."""
@@ -84,6 +87,22 @@ class Footers:
                 del self._held[next(iter(self._held))]
             return found
 
+    def opened(
+        self, path: Path, rows: tuple[int, ...], texts: tuple[str, ...]
+    ) -> pq.ParquetFile:
+        """Open a file whose `texts` come in dictionaries; raises SourceError."""
+        known = getattr(self._last, "known", None)
+        if known is None or known[0] != (path, texts):
+            # What still reads from the file before holds it open for so long.
+            fresh = pq.ParquetFile(
+                path,
+                metadata=self.of(path, rows),
+                read_dictionary=list(texts),
+                pre_buffer=False,
+            )
+            known = self._last.known = ((path, texts), fresh)
+        return known[1]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DataFooter:
@@ -98,10 +117,19 @@ class DataFooter:
     given: Mapping[str, pa.Scalar]
     footers: Footers
 
-    @property
-    def metadata(self) -> Any:  # noqa: ANN401 - pyarrow has no types
-        """The file's footer as it is stored."""
-        return self.footers.of(self.path, self.rows)
+    @cached_property
+    def types(self) -> Mapping[str, pa.DataType]:
+        """The type of each column that is stored."""
+        return {field.name: field.type for field in self.stored}
+
+    def opened(self, encoded: Container[str]) -> pq.ParquetFile:
+        """Open the file; texts of the columns `encoded` come in dictionaries."""
+        texts = tuple(
+            name
+            for name, kind in self.types.items()
+            if name in encoded and pa.types.is_string(kind)
+        )
+        return self.footers.opened(self.path, self.rows, texts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,23 +174,15 @@ class Group:
         self, columns: Sequence[str], encoded: Container[str]
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Decode columns of the row group; of one that it lacks, only the rows."""
-        stored = {field.name: field.type for field in self.file.stored}
+        stored = self.file.types
         there = [name for name in columns if name in stored]
         for name in columns:
             if name not in stored:
                 yield name, pa.record_batch([pa.nulls(self._stored)], names=[""])
         if not there:
             return
-        texts = [n for n in there if n in encoded and pa.types.is_string(stored[n])]
-        with (
-            reading(self.file.path),
-            pq.ParquetFile(
-                self.file.path,
-                metadata=self.file.metadata,
-                read_dictionary=texts,
-                pre_buffer=False,
-            ) as opened,
-        ):
+        with reading(self.file.path):
+            opened = self.file.opened(encoded)
             for name in there:
                 for batch in opened.iter_batches(
                     _PIECE_ROWS,

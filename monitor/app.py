@@ -35,6 +35,7 @@ from monitor.opening import source
 from monitor.parts import Baselines, Parts
 from monitor.reevaluate import Reevaluation
 from monitor.refresh import Refresher
+from monitor.remind import remind
 from monitor.report import Order, ReportDesk, ahead, place
 from monitor.store import Lease, Store
 from monitor.window import Window
@@ -140,6 +141,10 @@ class App:
             rng=self.world.rng,
             limit=limit,
         )
+
+    def remind(self) -> int:
+        """Tell what is due to be told though nothing is new; return how much."""
+        return remind(self._parts, self.world.clock.now())
 
     def hear(self, name: str, headers: Mapping[str, str], body: bytes) -> Said:
         """Take a pipeline's own word on a retraining, where it may speak."""

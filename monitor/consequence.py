@@ -15,6 +15,7 @@ from monitor.action import Delivery
 from monitor.incident import Cause, Incident, Move, Policy, State, advance, close
 from monitor.notice import Context, Group, Routing, Told
 from monitor.retraining import Decision, Facts, Retraining, RetrainPolicy
+from monitor.silence import TELL_ALL, Quiet
 from monitor.store.records import Consequences
 from monitor.window import Window, rfc3339
 
@@ -44,7 +45,9 @@ class Situation:
     `incidents` are the model's open ones in all its monitors, `ended` those of this
     monitor that a listener heard of and that have ended since, `past` its retrainings;
     `data` says where the model's rows lie, for the pipeline that retrains on them, and
-    `home` is where driftd can be reached, for its word of how that goes.
+    `home` is where driftd can be reached, for its word of how that goes. `quiet` says
+    what is not to be told; while there is a `hold` nobody is told anything, and hears
+    it when the hold is over.
     """
 
     model: str
@@ -59,6 +62,8 @@ class Situation:
     past: tuple[Retraining, ...]
     links: Mapping[str, str] = field(default_factory=dict)
     home: str | None = None
+    quiet: Quiet = TELL_ALL
+    hold: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -106,6 +111,14 @@ def rotate(situation: Situation, *, now: datetime) -> Outcome:
     return end(situation, situation.own, Cause.REFERENCE_ROTATED, now=now)
 
 
+def remind(situation: Situation, *, now: datetime) -> Outcome:
+    """Decide what is to be told though no window says anything new.
+
+    That is a repeat, and what a silence or a hold that is over has kept back.
+    """
+    return _told(replace(situation, trainers=()), [], now)
+
+
 def end(
     situation: Situation, gone: Sequence[Incident], cause: Cause, *, now: datetime
 ) -> Outcome:
@@ -123,7 +136,16 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
     elsewhere = [i for i in situation.incidents if i.id not in own]
     asked, sent, said = _retrain(situation, [*own.values(), *elsewhere], now)
     told = {incident.id: incident for incident in situation.ended} | own
-    group = Group.of(situation.model, situation.monitor, told.values(), elsewhere)
+    group = replace(
+        Group.of(
+            situation.model,
+            situation.monitor,
+            told.values(),
+            elsewhere,
+            lambda incident: situation.quiet.reason(incident, now),
+        ),
+        acknowledged=frozenset(situation.quiet.acknowledged),
+    )
     context = Context(
         model_version=situation.model_version,
         window=situation.window,
@@ -140,7 +162,7 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
             context=context,
             now=now,
         )
-        for listener in situation.listeners
+        for listener in (() if situation.hold else situation.listeners)
     ]
     return Outcome(
         consequences=Consequences(
@@ -164,6 +186,7 @@ def _retrain(
     situation: Situation, incidents: Sequence[Incident], now: datetime
 ) -> tuple[tuple[Retraining, ...], tuple[Delivery, ...], tuple[str, ...]]:
     """Ask every trainer whether it is time; return requests and what was decided."""
+    incidents = [one for one in incidents if not situation.quiet.dismissed(one)]
     asked: list[Retraining] = []
     sent: list[Delivery] = []
     said: list[str] = []

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -49,12 +49,24 @@ class Routing:
     repeat: timedelta | None = None
 
 
+Hush = Callable[[Incident], str | None]
+"""Says why an incident is not to be told, or None where it is."""
+
+
+def tell_all(incident: Incident) -> str | None:
+    """Keep nothing back."""
+    del incident
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """The incidents of one monitor of one model, worst first.
 
     `muted` are firing too, each with the incident that explains it; they are kept and
-    told as muted, and make no notice on their own. `resolved` are those that ended.
+    told as muted, and make no notice on their own. So do not `hushed` ones, each with
+    the words why: they are silenced, or a person has dismissed them. `resolved` are
+    those that ended; of those `acknowledged` as real nobody is reminded.
     """
 
     model: str
@@ -62,6 +74,8 @@ class Group:
     firing: tuple[Incident, ...] = ()
     muted: tuple[tuple[Incident, Incident], ...] = ()
     resolved: tuple[Incident, ...] = ()
+    hushed: tuple[tuple[Incident, str], ...] = ()
+    acknowledged: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -70,21 +84,26 @@ class Group:
         monitor: str,
         incidents: Iterable[Incident],
         others: Iterable[Incident] = (),
+        hush: Hush = tell_all,
     ) -> "Group":
         """Sort a monitor's incidents; `others` are the model's elsewhere, which mute.
 
-        Pending and inactive incidents are nobody's business yet.
+        Pending and inactive incidents are nobody's business yet. `hush` says why one
+        is not to be told.
         """
         own = sorted(incidents, key=gravity)
         ours = {incident.id for incident in own}
         around = [*own, *(other for other in others if other.id not in ours)]
         firing = [incident for incident in own if incident.state is State.FIRING]
-        explained = [(incident, inhibited(incident, around)) for incident in firing]
+        why = [(incident, hush(incident)) for incident in firing]
+        told = [incident for incident, word in why if word is None]
+        explained = [(incident, inhibited(incident, around)) for incident in told]
         return cls(
             model=model,
             monitor=monitor,
             firing=tuple(i for i, cause in explained if cause is None),
             muted=tuple((i, cause) for i, cause in explained if cause is not None),
+            hushed=tuple((i, word) for i, word in why if word is not None),
             resolved=tuple(i for i in own if i.state is State.RESOLVED),
         )
 
@@ -95,6 +114,7 @@ class Group:
             self,
             firing=tuple(i for i in self.firing if i.key.family in routing.on),
             muted=tuple(m for m in self.muted if m[0].key.family in routing.on),
+            hushed=tuple(h for h in self.hushed if h[0].key.family in routing.on),
             resolved=tuple(i for i in self.resolved if i.id in heard),
         )
 
@@ -111,12 +131,14 @@ def reason_to_send(
     heard = told.incident_ids if told else frozenset()
     firing = {incident.id for incident in mine.firing}
     if not firing:
-        still = {incident.id for incident, _ in group.muted}
+        still = {incident.id for incident, _ in (*group.muted, *group.hushed)}
         return Reason.RESOLVED if heard and not heard & still else None
     if told is None or not heard:
         return Reason.FIRST
     if firing - heard:
         return Reason.CHANGED
+    if firing <= group.acknowledged:
+        return None
     if routing.repeat is not None and now - told.at >= routing.repeat:
         return Reason.REPEAT
     return None
@@ -145,6 +167,7 @@ class Notice:
     n_firing: int = 0
     n_muted: int = 0
     n_resolved: int = 0
+    n_hushed: int = 0
     message: str | None = None
     retraining: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
@@ -169,6 +192,9 @@ class Notice:
         said += _more(self.n_resolved, len(self.resolved), "resolved")
         said += [found.sentence for found in self.muted]
         said += _more(self.n_muted, len(self.muted), "muted")
+        if self.n_hushed:
+            hushed = wording.count(self.n_hushed, "incident")
+            said.append(f"{hushed} more silenced, or dismissed by a person")
         return said + ([self.retraining] if self.retraining else [])
 
     def to_dict(self) -> dict[str, Any]:
@@ -189,6 +215,7 @@ class Notice:
             plain[sort] = [found.to_dict() for found in getattr(self, sort)]
             plain[f"n_{sort}"] = getattr(self, f"n_{sort}")
         return plain | {
+            "n_hushed": self.n_hushed,
             "message": self.message,
             "retraining": self.retraining,
             "links": dict(self.links),
@@ -252,7 +279,8 @@ def notify(  # noqa: PLR0913 - everything that a notice depends on
     firing = frozenset(incident.id for incident in mine.firing)
     # What was heard of and is muted now goes on: its end is still to be told.
     heard = told.incident_ids if told else frozenset()
-    firing |= heard & {incident.id for incident, _ in mine.muted}
+    kept_back = (*mine.muted, *mine.hushed)
+    firing |= heard & {incident.id for incident, _ in kept_back}
     # Windows that are caught up at one moment may each have the same to tell.
     what = (reason, rfc3339(now), str(context.window), *sorted(firing))
     notice = Notice(
@@ -270,6 +298,7 @@ def notify(  # noqa: PLR0913 - everything that a notice depends on
         n_firing=len(mine.firing),
         n_muted=len(mine.muted),
         n_resolved=len(mine.resolved),
+        n_hushed=len(mine.hushed),
         retraining=context.retraining,
         links=context.links,
     )

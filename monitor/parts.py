@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -25,6 +25,7 @@ from monitor.sampling import sampled
 from monitor.skew import replayed
 from monitor.store import Lease, Store
 from monitor.store.records import StoredReference
+from monitor.versions import is_deploying
 from monitor.window import EPOCH, Window
 
 log = logger(__name__)
@@ -85,6 +86,7 @@ class Parts:
         monitor: str,
         window: Window,
         *,
+        now: datetime,
         version: str | None,
         reference_id: str | None,
         actions: Sequence[str],
@@ -93,11 +95,14 @@ class Parts:
     ) -> Situation:
         """Gather what is known of a model when something has been judged."""
         store = self.store
+        section = self.config.models[model]
+        deploying = is_deploying(section.version)
         listeners, trainers = [], []
         for name in actions:
             action = self.actions[name]
             if isinstance(action, Trains):
                 facts = self._facts(model, name, action.policy, window)
+                facts = replace(facts, deploying=deploying)
                 trainers.append(Trainer(action=name, policy=action.policy, facts=facts))
                 continue
             routing = Routing(on=action.on, repeat=repeat)
@@ -117,7 +122,9 @@ class Parts:
             past=tuple(store.retrainings(model)),
             links=links or {},
             home=self.config.server.url,
-            data=data(self.config.models[model]),
+            quiet=store.silences.quiet(now, model),
+            hold=_hold(section, monitor, now, deploying=deploying),
+            data=data(section),
         )
 
     def _facts(
@@ -138,6 +145,17 @@ class Parts:
             busy=sum(r.model != model and r.state.under_way for r in every),
             closed=self.store.approvals.breaker_closed(model, action),
         )
+
+
+def _hold(
+    section: Model, monitor: str, now: datetime, *, deploying: bool
+) -> str | None:
+    """Say why nobody is told anything now; None where people are."""
+    if deploying:
+        return "a version of the model is being deployed"
+    settings = section.monitors.get(monitor)
+    muted = settings is not None and any(time.covers(now) for time in settings.mute)
+    return "nobody is told at this time" if muted else None
 
 
 class Baselines:

@@ -93,6 +93,7 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
             name,
             EVALUATION,
             period,
+            now=now,
             version=version,
             reference_id=baseline.id,
             actions=model.evaluation.actions if model.evaluation else (),

@@ -61,9 +61,10 @@ class Refresher:
     ) -> Iterator[Incident]:
         """Walk over the incidents that an action tells of, as they stand now.
 
-        What another explains is left out, as in notices.
+        What another explains, and what is silenced, is left out, as in notices.
         """
         ended = self._store.incidents_ended(now - ENDED)
+        quiet = self._store.silences.quiet(now)
         for model, section in self._config.models.items():
             around = self._store.open_incidents(model)
             gone = [one for one in ended if one.key.model == model]
@@ -71,6 +72,8 @@ class Refresher:
                 if name not in settings.actions:
                     continue
                 own = [i for i in (*around, *gone) if i.key.monitor == monitor]
-                group = Group.of(model, monitor, own, around)
+                group = Group.of(
+                    model, monitor, own, around, lambda one: quiet.reason(one, now)
+                )
                 every = (*group.firing, *group.resolved)
                 yield from (one for one in every if one.key.family in on)

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     DRY_RUN = "dry_run"
     NOTHING_FIRING = "nothing_firing"
     REFUSED_DATA_BREAK = "refused_data_break"
+    DEPLOYING = "deploying"
     TOO_EARLY = "too_early"
     TOO_FEW_LABELS = "too_few_labels"
     CIRCUIT_OPEN = "circuit_open"
@@ -126,12 +127,14 @@ class Facts:
 
     `until` is the end of the window at hand; `labels` counts the rows labelled since
     the last retraining; `busy` the retrainings of other models that are under way at
-    the same target; `closed` is when a person last closed the circuit breaker.
+    the same target; `deploying` tells whether a version is being deployed; `closed` is
+    when a person last closed the circuit breaker.
     """
 
     until: datetime
     labels: int = 0
     busy: int = 0
+    deploying: bool = False
     closed: datetime | None = None
 
 
@@ -195,6 +198,7 @@ def reason_to_retrain(
         return _no(Reason.NOTHING_FIRING, "No retraining: nothing speaks for it.")
     refusal = (
         _broken(standing)
+        or _deploying(facts)
         or _unripe(evidence, policy, facts)
         or _useless(past, now, policy, facts)
         or _restraint(past, now, policy, facts)
@@ -232,6 +236,13 @@ def _broken(standing: Sequence[Incident]) -> Refusal | None:
         return None
     said = f"the data is broken ({wording.title(breaks[0].key)}), not the model."
     return Reason.REFUSED_DATA_BREAK, said
+
+
+def _deploying(facts: Facts) -> Refusal | None:
+    """Refuse while another version is on its way."""
+    if not facts.deploying:
+        return None
+    return Reason.DEPLOYING, "a version of the model is being deployed."
 
 
 def _unripe(

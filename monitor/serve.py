@@ -34,6 +34,8 @@ DELIVERING = timedelta(seconds=2)
 FOLLOWING = timedelta(seconds=30)
 """How often targets are asked about the retrainings they took."""
 
+REMINDING = timedelta(seconds=30)
+"""How often it is asked what is to be told though nothing is new."""
 REFRESHING = timedelta(seconds=10)
 """How often it is asked who has to be told again."""
 
@@ -84,6 +86,7 @@ class Service:
             Job(name="round", act=self.look, every=interval(every)),
             Job(name="deliveries", act=self.deliver, every=DELIVERING),
             Job(name="retrainings", act=self.follow_up, every=FOLLOWING),
+            Job(name="reminders", act=self.remind, every=REMINDING),
         ]
         if app.refresher.wanted:
             jobs.append(Job(name="refresh", act=self.refresh, every=REFRESHING))
@@ -124,6 +127,10 @@ class Service:
     def follow_up(self) -> None:
         """Ask how far the retrainings under way have come."""
         self._app.follow_up()
+
+    def remind(self) -> None:
+        """Tell what is due to be told though nothing is new."""
+        self._app.remind()
 
     def refresh(self) -> None:
         """Tell those who forget what fires."""

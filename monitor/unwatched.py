@@ -108,6 +108,7 @@ def _end(  # noqa: PLR0913, PLR0917 - whose incidents, when, by which right
         name,
         monitor,
         Window(now - (settings.every if settings else timedelta(days=1)), now),
+        now=now,
         version=parts.store.current_version(name),
         reference_id=None,
         # Whom a monitor told that is gone itself stands in the outbox alone.

@@ -44,6 +44,20 @@ def current_version(version: Version) -> str:
     return written.strip()
 
 
+def is_deploying(version: Version) -> bool:
+    """Tell whether a version of a model is being deployed just now.
+
+    What cannot be read says nothing of it: then nobody is kept from being told.
+    """
+    if version.file is None or version.deploying is None:
+        return False
+    try:
+        written = json.loads(version.file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(written, Mapping) and written.get(version.deploying) is True
+
+
 def driftd_version() -> str:
     """Return the version of driftd that is installed."""
     try:

@@ -17,6 +17,7 @@ from monitor.cli.init import init
 from monitor.cli.operate import deliveries, incidents, retrainings, send_trial
 from monitor.cli.run import run
 from monitor.cli.serve import serve
+from monitor.cli.silence import ack, silence
 from monitor.cli.validate import validate
 
 app = typer.Typer(
@@ -42,6 +43,8 @@ _COMMANDS: Mapping[str, tuple[Callable[..., int], int]] = {
     "incidents": (incidents, shell.USAGE),
     "deliveries": (deliveries, shell.USAGE),
     "retrainings": (retrainings, shell.USAGE),
+    "silence": (silence, shell.USAGE),
+    "ack": (ack, shell.USAGE),
     "test-action": (send_trial, shell.USAGE),
 }
 """Each command, and how it exits where it cannot do its work."""

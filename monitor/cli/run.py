@@ -47,6 +47,7 @@ def run(
     clock = ManualClock(moment) if moment else SystemClock()
     with App(settings, World(clock=clock)) as app:
         told = [(event, _told(app, event)) for event in app.round()]
+        app.remind()
         counts = app.deliver()
         app.follow_up()
         app.refresh()

@@ -24,6 +24,7 @@ from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
 from monitor.config.capture import Capture
 from monitor.config.document import Substituted, scalar
+from monitor.config.mute import MuteTime
 from monitor.config.node import Node
 from monitor.config.plugin import Plugin, PluginSection, base_of, with_folders
 from monitor.config.privacy import Privacy
@@ -97,6 +98,8 @@ class Version(Node):
     value: Text | None = None
     file: Path | None = None
     key: str = "version"
+    deploying: str | None = None
+    """A key of the file that is true while a version is being deployed."""
 
     @model_validator(mode="before")
     @classmethod
@@ -267,6 +270,8 @@ class Monitor(Node):
     keep_firing_for: int = Field(default=1, ge=1)
     min_rows: int = Field(default=200, ge=1)
     repeat: Duration | None = None
+    mute: tuple[MuteTime, ...] = ()
+    """Times in which nobody is told; what still fires then is told after them."""
     actions: tuple[Name, ...] = ()
 
     @property

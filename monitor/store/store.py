@@ -25,6 +25,7 @@ from monitor.store.records import (
     RunRecord,
     StoredReference,
 )
+from monitor.store.silences import Silences
 from monitor.store.tables import profile, sample
 from monitor.store.tallies import Tallies
 from monitor.window import Window
@@ -53,6 +54,8 @@ class Store:
         """Who did what, and when."""
         self.leases = Leases(self._transaction)
         """Who works on what, of all who share the database."""
+        self.silences = Silences(self._transaction)
+        """What keeps incidents from being told."""
         self.tallies = Tallies(self._transaction)
         """How many there are of everything."""
 

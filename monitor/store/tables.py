@@ -344,3 +344,25 @@ lease = Table(
     _text("holder"),
     Column("until", Float, nullable=False),
 )
+
+silence = Table(
+    "silence",
+    metadata,
+    _text("id", primary_key=True),
+    _json("matchers"),
+    _time("starts"),
+    _time("ends"),
+    _text("author"),
+    _text("comment"),
+    Index(None, "ends"),
+)
+
+acknowledgement = Table(
+    "acknowledgement",
+    metadata,
+    Column("incident", ForeignKey("incident.id"), primary_key=True),
+    _text("judgement"),
+    _text("author"),
+    _time("at"),
+    _text("comment"),
+)

@@ -4,7 +4,7 @@ Pure: it looks at what is known, decides, and returns rows that are to be commit
 together with the verdicts. Who delivers them, and when, is another matter.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -136,16 +136,7 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
     elsewhere = [i for i in situation.incidents if i.id not in own]
     asked, sent, said = _retrain(situation, [*own.values(), *elsewhere], now)
     told = {incident.id: incident for incident in situation.ended} | own
-    group = replace(
-        Group.of(
-            situation.model,
-            situation.monitor,
-            told.values(),
-            elsewhere,
-            lambda incident: situation.quiet.reason(incident, now),
-        ),
-        acknowledged=frozenset(situation.quiet.acknowledged),
-    )
+    group = _group(situation, told.values(), elsewhere, now)
     context = Context(
         model_version=situation.model_version,
         window=situation.window,
@@ -172,6 +163,24 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
         ),
         said=said,
     )
+
+
+def _group(
+    situation: Situation,
+    told: Iterable[Incident],
+    elsewhere: Sequence[Incident],
+    now: datetime,
+) -> Group:
+    """Sort a monitor's incidents, with what is not to be told of them."""
+    quiet = situation.quiet
+    group = Group.of(
+        situation.model,
+        situation.monitor,
+        told,
+        elsewhere,
+        lambda incident: quiet.reason(incident, now),
+    )
+    return replace(group, acknowledged=frozenset(quiet.acknowledged))
 
 
 def fired(moves: Sequence[Move]) -> bool:

@@ -7,22 +7,11 @@ hears of its end once it has ended.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from monitor.incident import Incident, Key
+from monitor.judgement import Judgement
 from monitor.window import rfc3339
-
-MATCHED = ("model", "monitor", "family", "check", "column", "segment")
-"""What a silence may name of an incident."""
-
-
-class Judgement(StrEnum):
-    """What a person says of an incident, having looked at it."""
-
-    REAL = "real"
-    NOISE = "noise"
-    EXPECTED = "expected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

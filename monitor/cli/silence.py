@@ -10,7 +10,7 @@ from rich.text import Text
 from monitor.cli import shell
 from monitor.cli.options import Written
 from monitor.errors import ConfigError
-from monitor.silence import MATCHED, Judgement
+from monitor.judgement import MATCHED, Judgement
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -44,6 +44,7 @@ from monitor.config.segments import Segments
 from monitor.config.sequence import Sequence
 from monitor.config.server import Server
 from monitor.config.skew import Recomputed, Replay
+from monitor.config.version import VERSION_SCHEMA, Version
 from monitor.privacy import Personal
 from monitor.problems import mistake
 
@@ -90,31 +91,6 @@ class ColumnSection(Node):
             return written
         kind = _KIND_OF_ROLE.get(written.get("role", ""))
         return {**written, "kind": kind} if kind else written
-
-
-class Version(Node):
-    """A model's version: a fixed one, or a key in a file that deployment writes."""
-
-    value: Text | None = None
-    file: Path | None = None
-    key: str = "version"
-    deploying: str | None = None
-    """A key of the file that is true while a version is being deployed."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, written: object) -> object:
-        return written if isinstance(written, Mapping) else {"value": written}
-
-    @model_validator(mode="after")
-    def _one_of_both(self, info: ValidationInfo) -> "Version":
-        if (self.value is None) is (self.file is None):
-            fix = 'write version: "1", or version: {file: PATH, key: version}.'
-            message = "a version is a text, or stands in a file"
-            raise mistake(message, fix)
-        if self.file is not None:
-            object.__setattr__(self, "file", base_of(info) / self.file)
-        return self
 
 
 class Labels(Node):
@@ -236,18 +212,6 @@ _REFERENCE_SCHEMA = WithJsonSchema(
         ]
     }
 )
-_VERSION_SCHEMA = WithJsonSchema(
-    {
-        "anyOf": [
-            {"type": ["string", "integer"]},
-            {
-                "type": "object",
-                "properties": {"file": {"type": "string"}, "key": {"type": "string"}},
-                "required": ["file"],
-            },
-        ]
-    }
-)
 
 
 class Monitor(Node):
@@ -299,7 +263,7 @@ class Model(Node):
     task: Task = Task.NONE
     positive: str | int | bool | None = None
     """The positive class, where the labels are not true and false or 1 and 0."""
-    version: Annotated[Version, _VERSION_SCHEMA] = Version(value="1")
+    version: Annotated[Version, VERSION_SCHEMA] = Version(value="1")
     columns: dict[str, ColumnSection] = Field(min_length=1)
     reference: PluginSection
     source: PluginSection

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from monitor.silence import Acknowledgement, Judgement, Quiet, Silence
+from monitor.judgement import Judgement
+from monitor.silence import Acknowledgement, Quiet, Silence
 from monitor.store.journal import note
 from monitor.store.records import AuditEntry
 from monitor.store.tables import acknowledgement, incident, silence

@@ -10,7 +10,8 @@ import pytest
 from monitor.cli import main
 from monitor.config.mute import MuteTime
 from monitor.incident import Incident
-from monitor.silence import Acknowledgement, Judgement, Quiet, Silence
+from monitor.judgement import Judgement
+from monitor.silence import Acknowledgement, Quiet, Silence
 from tests.monitor.examples import FIRST, incident, verdict
 from tests.monitor.world import DAY, Small, small
 

@@ -19,7 +19,7 @@ SECRET = "whsec_" + "c2VjcmV0" * 5
 def environment(path: Path) -> dict[str, str]:
     """Set every variable that a config names to something of its sort."""
     names = re.findall(r"\$\{(\w+)", path.read_text("utf-8"))
-    sorts = {"URL": "http://127.0.0.1:9/", "SECRET": SECRET}
+    sorts = {"URL": "http://127.0.0.1:9/", "SECRET": SECRET, "KEY": "0" * 32}
     return {name: sorts.get(name.rpartition("_")[2], "something") for name in names}
 
 

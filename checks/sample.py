@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from checks.schema import Role, Schema
 from checks.values import family_of, hashes, mix
+from checks.weight import units_of
 
 KEY = "driftd_hash"
 """The column in which a sample keeps the hash of each row."""
@@ -112,21 +114,35 @@ def row_hashes(
     return keys
 
 
-def fair(rows: pa.Table, weights: npt.NDArray[np.float64], by: str | None) -> pa.Table:
+def fair(rows: pa.Table, schema: Schema, most: int | None = None) -> pa.Table:
     """Return the rows that make a sample of one weight: no row stands for more.
 
-    Each is kept with its weight's share of the largest one, which a hash of its own
-    decides: the same rows wherever they are asked for.
+    Each is kept with its weight's share of the largest one, which is the `most` (in
+    units) where these are but a part of the rows. A hash of its own decides: of rows
+    with an id the same ones wherever they are asked for. Raises Unmeasurable for
+    weights that mean nothing.
 
-    >>> rows = pa.table({"id": [str(k) for k in range(4000)]})
-    >>> fair(rows, np.repeat([1.0, 4.0], 2000), "id").num_rows
+    >>> from checks.schema import Column, Kind
+    >>> weight = Column(name="w", kind=Kind.NUMERIC, role=Role.WEIGHT)
+    >>> name = Column(name="id", kind=Kind.CATEGORICAL, role=Role.ID)
+    >>> ids = [str(k) for k in range(4000)]
+    >>> rows = pa.table({"id": ids, "w": [1.0] * 2000 + [4.0] * 2000})
+    >>> fair(rows, Schema.of([name, weight])).num_rows
     2512
     """
-    if not len(weights) or weights.min() == weights.max():
+    units = units_of(schema, rows.column_names, rows.column, rows.num_rows)
+    if units is None or not len(units):
         return rows
-    keys = mix(row_keys(rows.column, rows.schema, rows.num_rows, by) ^ FAIR)
+    largest = int(units.max()) if most is None else most
+    if units.min() == largest:
+        return rows
+    by = schema.first(Role.ID)
+    keys = row_keys(rows.column, rows.schema, rows.num_rows, by) ^ FAIR
+    if by not in rows.column_names:  # rows that are alike are told apart by their place
+        keys ^= mix(np.arange(rows.num_rows, dtype=np.uint64))
+    keys = mix(keys)
     chance = (keys >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return rows.take(arrow(np.flatnonzero(chance < weights / weights.max())))
+    return rows.take(arrow(np.flatnonzero(chance < units / largest)))
 
 
 def smallest(keys: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.int64]:

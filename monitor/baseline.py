@@ -16,16 +16,17 @@ from pyarrow import ipc
 from checks import codec, registry
 from checks.classes import Classes
 from checks.dependence import FEWEST_STRETCHES, Dependence, spread_out
-from checks.errors import ChecksError
+from checks.errors import ChecksError, Unmeasurable
 from checks.interval import Z
 from checks.metric import metrics
 from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes, merge_all
 from checks.reference import MIN_BLOCKS, Reference
 from checks.registry import Task
-from checks.sample import Sample, arrow
+from checks.sample import Sample, arrow, fair
 from checks.samples import Known
 from checks.schema import Column, Role, Schema
 from checks.segment import NONE_DECLARED, Declared
+from checks.weight import Weight, columns_of
 from monitor.config import Model
 from monitor.engines.base import Rows
 from monitor.engines.freezing import freeze
@@ -197,17 +198,28 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
         named = ", ".join(column.name for column in schema.profiled)
         msg = f"the reference has none of the watched columns ({named})"
         raise SourceError(msg, permanent=True)
-    done = _performances(stretches, schema, task, classes or Classes())
+    done = _performances(
+        stretches, schema, task, classes or Classes(), frozen.reference.profile.weight
+    )
+    together = [_fair(rows, schema) for rows in frozen.stretches]
     return Baseline(
         reference=frozen.reference,
         performance=done[None],
-        sample=frozen.sample,
+        sample=_fair(frozen.sample, schema),
         segments={name: found for name, found in done.items() if name is not None},
         dependence=Dependence.of(
-            frozen.stretches, schema.with_role(Role.FEATURE), schema.first(Role.ID)
+            together, schema.with_role(Role.FEATURE), schema.first(Role.ID)
         ),
-        stretches=_kept(frozen.stretches, schema) if keep_stretches else None,
+        stretches=_kept(together, schema) if keep_stretches else None,
     )
+
+
+def _fair(rows: pa.Table, schema: Schema) -> pa.Table:
+    """Return rows none of which stands for more; all where weights mean nothing."""
+    try:
+        return fair(rows, schema)
+    except Unmeasurable:
+        return rows  # every column has told why it cannot be compared
 
 
 def _kept(stretches: Sequence[pa.Table], schema: Schema) -> pa.Table | None:
@@ -245,13 +257,18 @@ def keeps_stretches(model: Model) -> bool:
 
 
 def _performances(
-    stretches: Stretches, schema: Schema, task: Task, classes: Classes
+    stretches: Stretches,
+    schema: Schema,
+    task: Task,
+    classes: Classes,
+    weight: Weight | None,
 ) -> dict[str | None, Performance]:
     """Summarise the reference's own performance, in all and in each segment.
 
     Where it cannot be, say why. Its effects are by how much each metric varies more
     between stretches of time than its interval for independent rows allows: the mean
-    square of the stretches' distances from the whole, in standard errors.
+    square of the stretches' distances from the whole, in standard errors. Of rows with
+    weights those are looked at that make a sample of one weight.
     """
     groups = stretches.groups
     if task is Task.NONE or schema.first(Role.LABEL) is None:
@@ -260,8 +277,9 @@ def _performances(
     found: dict[str | None, dict[int, Outcomes] | str] = {name: {} for name in groups}
 
     def read(table: pa.Table) -> Outcomes:
+        some = fair(table, schema, weight.most if weight and weight.rows else None)
         return read_outcomes(
-            table, columns=outcome_columns(schema), task=task, classes=classes
+            some, columns=outcome_columns(schema), task=task, classes=classes
         )
 
     for portion in stretches.portions(len(OUTCOME_ROLES)):
@@ -297,7 +315,10 @@ OUTCOME_ROLES = (Role.LABEL, Role.PREDICTION, Role.SCORE)
 
 def _outcome_names(stretches: Stretches, schema: Schema) -> list[str]:
     """Name the columns with the outcomes, of those that the reference has."""
-    names = (schema.first(role) for role in OUTCOME_ROLES)
+    names = [schema.first(role) for role in OUTCOME_ROLES]
+    bearing = columns_of(schema, stretches.schema.names)
+    if bearing:
+        names += [schema.first(Role.ID), *bearing]
     return [name for name in names if name and name in stretches.schema.names]
 
 

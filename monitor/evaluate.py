@@ -20,6 +20,7 @@ from checks.outcomes import Outcomes
 from checks.profile import Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Subject
+from checks.sample import fair
 from checks.schema import Role
 from checks.suite import Entry, evaluate, in_segments, plan
 from checks.traffic import ROWS, Captured
@@ -31,7 +32,7 @@ from monitor.capture import captured
 from monitor.config import Model, Monitor
 from monitor.engines.base import Counted, Engine, remarks
 from monitor.engines.local import usual_threads
-from monitor.feeds import Feeds, even, with_outcomes
+from monitor.feeds import Feeds, with_outcomes
 from monitor.finding import explanation
 from monitor.mistakes import ErrorSeries, Mistakes
 from monitor.notes import notes
@@ -401,7 +402,7 @@ def _sampled(
     rarity = partial(baseline.reference.rarity, at=window.centre if window else None)
     known = replace(baseline.known(features), rarity=rarity)
     try:
-        rows = even(counted.sample.table, table)
+        rows = fair(counted.sample.table, table)
     except Unmeasurable as unmeasurable:
         return {"sample_cause": unmeasurable.cause}
     return {"known": known, "sample": rows}

@@ -17,9 +17,9 @@ from checks.evidence import Evidence
 from checks.outcomes import Outcomes
 from checks.profile import Bins
 from checks.registry import Task
-from checks.sample import arrow, fair
+from checks.sample import arrow
 from checks.samples import LOSS
-from checks.schema import Role, Schema
+from checks.schema import Schema
 from checks.weight import UNIT, WEIGHT, units_of
 from monitor.baseline import Baseline, Performance, outcome_columns
 from monitor.config import Model
@@ -230,15 +230,6 @@ def weighed(rows: pa.Table, table: Schema) -> pa.Table:
     if WEIGHT in rows.column_names:
         rows = rows.drop_columns([WEIGHT])
     return rows.append_column(WEIGHT, arrow(units / UNIT))
-
-
-def even(rows: pa.Table, table: Schema) -> pa.Table:
-    """Return rows of which each stands for as many: fewer, where some stood for more.
-
-    Raises Unmeasurable for weights that mean nothing.
-    """
-    units = units_of(table, rows.column_names, rows.column, rows.num_rows)
-    return rows if units is None else fair(rows, units / UNIT, table.first(Role.ID))
 
 
 _MOMENT = timedelta(microseconds=1)

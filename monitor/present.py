@@ -64,9 +64,16 @@ def title(assessment: Assessment) -> str:
     return (
         f"{watch.model} version {assessment.version}, monitor {watch.monitor}: "
         f"{stretch}, "
-        f"{wording.count(assessment.profile.rows, 'row')} against "
+        f"{_rows(assessment)} against "
         f"{wording.count(assessment.reference_rows, 'row')} of reference"
     )
+
+
+def _rows(assessment: Assessment) -> str:
+    """Tell how many rows were looked at, and of how many where it is but a sample."""
+    said = wording.count(assessment.profile.rows, "row")
+    sampled = assessment.profile.weight is not None
+    return f"{said} of {assessment.traffic:,}" if sampled else said
 
 
 def measured(verdict: Verdict) -> str:

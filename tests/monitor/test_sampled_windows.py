@@ -1,5 +1,6 @@
 """A sampled model in the daemon: what is judged, what is told, and what is refused."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,15 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from checks.column import LevelProfile
+from checks.outcomes import BinaryOutcomes
 from checks.verdict import Status
+from monitor.cli import main
+from monitor.comparison import build_baseline
 from monitor.errors import ConfigErrors
 from monitor.opening import read_config
-from tests.monitor.world import Small, config, rows, small
+from monitor.sources.base import open_source
+from tests.monitor.world import DAY, START, Small, config, rows, small, write
 
 HALF: dict[str, Any] = {"model": {"sampling": {"rate": 0.5}}}
 UNEVEN: dict[str, Any] = {
@@ -118,3 +124,72 @@ def test_the_weight_of_a_row_may_come_with_it(tmp_path: Path) -> None:
     assert plan.status is Status.PASS
     assert plan.statistic is not None
     assert plan.statistic.n_current == kept.sum()
+
+
+def test_earlier_windows_of_a_sampled_stream_are_a_reference_too(
+    tmp_path: Path,
+) -> None:
+    daily = {"reference": {"trailing": "3d"}}
+    with small(tmp_path, daily=daily, **UNEVEN) as world:
+        for _ in range(4):
+            world.pass_day()
+            assert Status.FAIL not in {v.status for v in run(world).verdicts}
+        world.pass_day(shift=15.0)
+        failing = {v.check for v in run(world).verdicts if v.status is Status.FAIL}
+    assert "wasserstein" in failing
+
+
+def checked(
+    folder: Path, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> dict[str, Any]:
+    """Return what `driftd check` says as JSON."""
+    asked = ["check", str(folder / "driftd.yaml"), "--format", "json", *arguments]
+    capsys.readouterr()
+    assert main(asked) in {0, 1}
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def test_a_check_tells_how_many_rows_there_were_and_how_many_it_saw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with small(tmp_path, **HALF) as world:
+        world.pass_day()
+    span = ("--start", "2026-03-01", "--end", "2026-03-02")
+    window = checked(tmp_path, capsys, *span)["window"]
+    assert window["sampled"] < 260
+    assert window["rows"] == 2 * window["sampled"]
+    file = str(tmp_path / "log" / "date=2026-03-01" / "part.parquet")
+    whole = checked(tmp_path, capsys, "--data", file)["window"]
+    assert whole["sampled"] == window["sampled"]
+
+
+def test_a_reference_may_be_a_sample_as_well(tmp_path: Path) -> None:
+    """Of the reference three rows in ten of the basic plan were kept."""
+    columns = dict(config()["models"]["churn"]["columns"])
+    columns["weight"] = {"role": "weight"}
+    table = pa.concat_tables(rows(START - k * DAY, 1500, 1) for k in range(30, 0, -1))
+    cheap = np.asarray(table["plan"].to_pylist()) == "basic"
+    rate = np.where(cheap, 0.3, 1.0)
+    kept = np.random.default_rng(2).random(len(rate)) < rate
+    table = table.append_column("weight", pa.array(1 / rate)).filter(pa.array(kept))
+    write(tmp_path / "reference-1.parquet", table)
+    (tmp_path / "version.txt").write_text("1")
+    daily = {"checks": {"default": True, "volume": False}}
+    with small(tmp_path, model={"columns": columns}, daily=daily) as world:
+        world.pass_day()
+        quiet = {v.status for v in run(world).verdicts}
+        section = world.app.config.models["churn"]
+    assert Status.FAIL not in quiet
+    source = open_source(section.reference, timestamp=None, version="1")
+    known = build_baseline(source, section, DAY)
+    plan = known.reference.profile.columns["plan"]
+    assert plan.weighted is not None
+    assert isinstance(plan, LevelProfile)
+    basic = plan.bins.position["basic"]
+    share = plan.weighted.counts[basic] / plan.weighted.valued.total
+    assert share == pytest.approx(0.6, abs=0.01)
+    plans = known.sample["plan"].to_pylist()
+    assert plans.count("basic") / len(plans) == pytest.approx(0.6, abs=0.03)
+    assert isinstance(known.outcomes, BinaryOutcomes)
+    assert known.outcomes.rows == pytest.approx(45_000 * 0.3, rel=0.03)

@@ -117,10 +117,13 @@ def quarantine(pushed: Pushed, query: str = "") -> list[Any]:
 
 @contextmanager
 def serving(
-    folder: Path, env: Mapping[str, str] = {}, **changes: Any
+    folder: Path, env: Mapping[str, str] = {}, *, port: int = 0, **changes: Any
 ) -> Iterator[Pushed]:
     """Serve the small world's model, whose rows are sent, on a free port."""
     read = config(folder, env, **changes)
     clock = ManualClock(NOW)
-    with Desk(read, clock.now) as desk, Server(IngestApi(desk, nothing)) as server:
+    with (
+        Desk(read, clock.now) as desk,
+        Server(IngestApi(desk, nothing), port=port) as server,
+    ):
         yield Pushed(config=read, desk=desk, url=server.url, clock=clock)

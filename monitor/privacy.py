@@ -34,6 +34,16 @@ class Personal:
             return value
         return PREFIX + hmac.digest(self.key, value.encode(), "sha256").hex()[:32]
 
+    def shown(self, value: object) -> str | None:
+        """Return what stands for a plain value, as `hidden` does in a column."""
+        if value is None or isinstance(value, str):
+            return value if value is None else self.pseudonym(value)
+        if isinstance(value, bool):
+            return self.pseudonym("true" if value else "false")
+        if isinstance(value, float):
+            return self.pseudonym(_number(value) or "")
+        return self.pseudonym(str(value))
+
     def hidden(self, column: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
         """Return a column of texts, an array or a chunked one, that tells no value.
 

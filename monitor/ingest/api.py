@@ -14,10 +14,10 @@ from urllib.parse import parse_qs
 import msgspec
 
 from monitor.ingest import columnar
-from monitor.ingest.admission import Held
 from monitor.ingest.body import Disconnected, Receive, announced, received, unpacked
-from monitor.ingest.declared import LABELS
+from monitor.ingest.declared import LABELS, PREDICTIONS
 from monitor.ingest.desk import Desk, behind
+from monitor.ingest.events import is_event
 from monitor.ingest.intake import Intake
 from monitor.ingest.moments import since_1970
 from monitor.ingest.refusal import Refusal
@@ -64,6 +64,10 @@ class IngestApi:
         self._intakes = {
             f"/v1/models/{model}/{what}": intake
             for (model, what), intake in desk.intakes.items()
+        }
+        self._events = {
+            desk.intakes[model, PREDICTIONS]: events
+            for model, events in desk.events.items()
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,10 +131,16 @@ class IngestApi:
         announced(headers)
         if behind(intake):
             raise _overtaken()
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        events = self._events.get(intake) if is_event(headers, kind) else None
         with self._desk.room.held() as held:
             body = await received(receive, held)
-            read = await self._read(intake, headers, body, held, actuals=actuals)
             try:
+                if events is not None:
+                    body = unpacked(body, _packed(headers))
+                    return _answer(await events.take(headers, kind, body))
+                held.grow(len(body))  # what it is unfolded to beside it
+                read = await self._read(intake, headers, kind, body, actuals)
                 await intake.take(read)
             except LandingError as error:
                 raise _not_durable(error) from None
@@ -140,22 +150,19 @@ class IngestApi:
         self,
         intake: Intake,
         headers: Mapping[bytes, bytes],
+        kind: bytes,
         body: bytes,
-        held: Held,
-        *,
-        actuals: bool,
+        actuals: bool,  # noqa: FBT001 - as it came
     ) -> Read:
         """Read a body, a large one in a thread that takes one at a time."""
         now = since_1970(self._desk.now())
-        packed = headers.get(b"content-encoding", b"").strip().lower()
-        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        packed = _packed(headers)
 
         def read() -> Read:
             return _rows(intake, kind, unpacked(body, packed), now, actuals=actuals)
 
         if len(body) <= SMALL and not packed:
             return read()
-        held.grow(len(body))
         return await asyncio.get_running_loop().run_in_executor(
             self._desk.reading, read
         )
@@ -186,6 +193,10 @@ class IngestApi:
 
 
 _PROBLEM = b"application/problem+json"
+
+
+def _packed(headers: Mapping[bytes, bytes]) -> bytes:
+    return headers.get(b"content-encoding", b"").strip().lower()
 
 
 def _rows(intake: Intake, kind: bytes, body: bytes, now: int, *, actuals: bool) -> Read:

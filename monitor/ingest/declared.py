@@ -6,6 +6,7 @@ from checks.schema import Kind, Role
 from monitor.config import FED, Config, Model, Plugin
 from monitor.ingest.table import Field, Table
 from monitor.landing import Shape
+from monitor.payloads import Names
 
 PREDICTIONS, LABELS = "predictions", "labels"
 PARTITION, OFFSET = "kafka_partition", "kafka_offset"
@@ -37,6 +38,18 @@ def fed(config: Config) -> dict[tuple[str, str], Plugin]:
             if section.type == "kafka":
                 found[name, what] = section
     return found
+
+
+def names(model: Model) -> Names:
+    """Return what values are called that come without: the model's own columns."""
+    options, schema = model.source.options, model.table
+    features = [column.name for column in schema.with_role(Role.FEATURE)]
+    answers = (*schema.with_role(Role.PREDICTION), *schema.with_role(Role.SCORE))
+    outputs = [column.name for column in answers]
+    return Names(
+        features=tuple(options.get("features") or features),
+        outputs=tuple(options.get("outputs") or outputs),
+    )
 
 
 def _predictions(name: str, model: Model) -> Table:

@@ -10,7 +10,8 @@ from typing import Self
 
 from monitor.config import Config
 from monitor.ingest.admission import BACKLOG, Room
-from monitor.ingest.declared import tables
+from monitor.ingest.declared import PREDICTIONS, names, tables
+from monitor.ingest.events import Events
 from monitor.ingest.intake import Intake
 from monitor.ingest.rejected import Rejected
 from monitor.ingest.rows import RowReader
@@ -33,6 +34,7 @@ class Desk:
         self.now = clock
         self.room = Room()
         self.intakes: dict[tuple[str, str], Intake] = {}
+        self.events: dict[str, Events] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="landing", daemon=True)
         wanted = tables(config)
@@ -43,7 +45,14 @@ class Desk:
             self.reading: Executor = ThreadPoolExecutor(1, "reading")
             opened.callback(self.reading.shutdown)
             for place, (table, folder) in wanted.items():
-                self.intakes[place] = _opened(table, folder, clock, pool, opened)
+                intake = _opened(table, folder, clock, pool, opened)
+                self.intakes[place] = intake
+                if table.what == PREDICTIONS:
+                    called = names(config.models[table.model])
+                    calls = folder.with_name("calls")
+                    events = Events(intake, calls, called, clock, pool)
+                    self.events[table.model] = events
+                    opened.callback(events.close)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -76,6 +85,11 @@ class Desk:
 
     def _run(self) -> None:
         while not self._stop.wait(LANDING_EVERY):
+            for events in self.events.values():
+                try:
+                    events.overdue()
+                except LandingError as error:
+                    log.warning("calls_put_off", cause=str(error))
             for intake in self.intakes.values():
                 try:
                     landed = intake.landing.land(self.now())
@@ -99,12 +113,13 @@ def _opened(
     opened: ExitStack,
 ) -> Intake:
     landing = opened.enter_context(Landing.open(folder, table.shape))
+    shown = table.put_aside if table.hidden else None
     tally = Tally(folder / "tally.json")
     opened.callback(tally.write)
     return Intake(
         reader=RowReader(table),
         landing=landing,
-        rejected=Rejected(folder / "rejected", table.shown if table.hidden else None),
+        rejected=Rejected(folder / "rejected", shown),
         tally=tally,
         clock=clock,
         pool=pool,

@@ -7,8 +7,8 @@ a thread of its own.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from msgspec import Struct
@@ -22,13 +22,68 @@ GATHERING = 0.002
 """Seconds that the first row waits for others."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Waiting:
-    """What the next sync is for."""
+Build = Callable[[Sequence[Any]], Sequence[pa.RecordBatch]]
+"""Gathers what waits into batches."""
 
-    rows: list[Struct] = field(default_factory=list)
-    batches: list[pa.RecordBatch] = field(default_factory=list)
-    senders: list[asyncio.Future[None]] = field(default_factory=list)
+
+class Gatherer:
+    """Appends what many senders bring, as few times as there are syncs."""
+
+    def __init__(
+        self,
+        landing: Landing,
+        clock: Callable[[], datetime],
+        pool: Executor,
+        build: Build,
+    ) -> None:
+        """Keep the landing; nothing is waiting yet."""
+        self.landing = landing
+        self._clock = clock
+        self._pool = pool
+        self._build = build
+        self._items: list[Any] = []
+        self._senders: list[asyncio.Future[None]] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def keep(self, items: Sequence[Any]) -> None:
+        """Append items and return when they are on the disk; raises LandingError."""
+        loop = asyncio.get_running_loop()
+        sender = loop.create_future()
+        self._items += items
+        self._senders.append(sender)
+        if self._committing is None:
+            self._committing = loop.create_task(self._commit())
+        await sender
+
+    async def _commit(self) -> None:
+        """Append what waits, until nothing does."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._senders:
+                await asyncio.sleep(GATHERING)
+                items, self._items = self._items, []
+                senders, self._senders = self._senders, []
+                error: Exception | None = None
+                try:
+                    await loop.run_in_executor(self._pool, self._append, items)
+                except Exception as caught:  # noqa: BLE001 - each sender is told
+                    error = caught
+                _answer(senders, error)
+        finally:
+            self._committing = None
+
+    def _append(self, items: Sequence[Any]) -> None:
+        self.landing.append(self._build(items), self._clock())
+
+
+def _answer(senders: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
+    for sender in senders:
+        if sender.done():
+            continue  # whoever sent it has left
+        if error is None:
+            sender.set_result(None)
+        else:
+            sender.set_exception(error)
 
 
 class Intake:
@@ -51,82 +106,43 @@ class Intake:
         self.tally = tally
         self.now = clock
         self._pool = pool
-        self._waiting = _Waiting()
-        self._committing: asyncio.Task[None] | None = None
+        self._rows = Gatherer(landing, clock, pool, self._batches)
 
     async def take(self, read: Read) -> None:
         """Keep what of a request can be kept, and put aside the rest.
 
         Returns when all of it is on the disk; raises LandingError when it is not.
         """
-        if read.accepted:
-            await self.keep(read.rows, read.batches)
+        items = [*read.rows, *read.batches]
+        if items:
+            await self._rows.keep(items)
         now = self.now()
         self.tally.add(now, ACCEPTED, read.accepted)
         if read.rejects:
             loop = asyncio.get_running_loop()
-            add = self.rejected.add
-            await loop.run_in_executor(self._pool, add, read.rejects, now)
-            for one in read.rejects:
-                self.tally.add(now, f"{REJECTED}:{one.why.value}", 1)
-            # What is beyond those kept failed as the last of them did.
-            self.tally.add(now, f"{REJECTED}:{read.rejects[-1].why.value}", read.more)
+            await loop.run_in_executor(self._pool, self.put_aside, read)
 
     def store(self, read: Read) -> None:
-        """Keep what was read at once, in the caller's own thread.
+        """Do the same at once, in the caller's own thread."""
+        items = [*read.rows, *read.batches]
+        if items:
+            self.landing.append(self._batches(items), self.now())
+        self.tally.add(self.now(), ACCEPTED, read.accepted)
+        self.put_aside(read)
 
-        Returns when it is on the disk; raises LandingError when it is not.
-        """
+    def put_aside(self, read: Read) -> None:
+        """Write down and count the rows that are not taken."""
+        if not read.rejects:
+            return
         now = self.now()
-        if read.batches:
-            self.landing.append(read.batches, now)
-        self.tally.add(now, ACCEPTED, read.accepted)
-        if read.rejects:
-            self.rejected.add(read.rejects, now)
-            for one in read.rejects:
-                self.tally.add(now, f"{REJECTED}:{one.why.value}", 1)
+        self.rejected.add(read.rejects, now)
+        for one in read.rejects:
+            self.tally.add(now, f"{REJECTED}:{one.why.value}", 1)
+        # What is beyond those kept is counted as the last of them.
+        self.tally.add(now, f"{REJECTED}:{read.rejects[-1].why.value}", read.more)
 
-    async def keep(
-        self, rows: Sequence[Struct], batches: Sequence[pa.RecordBatch] = ()
-    ) -> None:
-        """Append rows and return when they are on the disk; raises LandingError."""
-        loop = asyncio.get_running_loop()
-        sender = loop.create_future()
-        self._waiting.rows += rows
-        self._waiting.batches += batches
-        self._waiting.senders.append(sender)
-        if self._committing is None:
-            self._committing = loop.create_task(self._commit())
-        await sender
-
-    async def _commit(self) -> None:
-        """Append what waits, until nothing does."""
-        loop = asyncio.get_running_loop()
-        try:
-            while self._waiting.senders:
-                await asyncio.sleep(GATHERING)
-                taken, self._waiting = self._waiting, _Waiting()
-                error: Exception | None = None
-                try:
-                    await loop.run_in_executor(self._pool, self._append, taken)
-                except Exception as caught:  # noqa: BLE001 - each sender is told
-                    error = caught
-                _answer(taken.senders, error)
-        finally:
-            self._committing = None
-
-    def _append(self, taken: _Waiting) -> None:
-        batches = [*taken.batches]
-        if taken.rows:
-            batches.append(self.reader.batch(taken.rows))
-        self.landing.append(batches, self.now())
-
-
-def _answer(senders: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
-    for sender in senders:
-        if sender.done():
-            continue  # whoever sent it has left
-        if error is None:
-            sender.set_result(None)
-        else:
-            sender.set_exception(error)
+    def _batches(self, items: Sequence[Any]) -> list[pa.RecordBatch]:
+        """Gather rows into one batch, beside those that came as such."""
+        rows = [item for item in items if isinstance(item, Struct)]
+        batches = [item for item in items if not isinstance(item, Struct)]
+        return [*batches, *([self.reader.batch(rows)] if rows else ())]

@@ -54,15 +54,34 @@ class Table:
         return self.personal.columns if self.personal is not None else frozenset()
 
     def shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return of a row that was not taken what may be kept: declared and hidden."""
-        told = {}
-        for one in self.fields:
-            if one.name in row:
-                value = row[one.name]
-                if one.name in self.hidden and self.personal is not None:
-                    value = self.personal.pseudonym(repr(value))
-                told[one.name] = value
-        return told
+        """Return of a row what may be kept: declared columns, some of them hidden."""
+        return {
+            one.name: self._shown(one.name, row[one.name])
+            for one in self.fields
+            if one.name in row
+        }
+
+    def put_aside(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return of a row that does not fit what may be kept.
+
+        Where something is to be hidden, any text may be it, in the wrong column.
+        """
+        if self.personal is None:
+            return self.shown(row)
+        plain = int | float | bool | None
+        return {
+            one.name: value
+            if one.name not in self.hidden and isinstance(value, plain)
+            else self.personal.shown(value)
+            for one in self.fields
+            if one.name in row
+            for value in (row[one.name],)
+        }
+
+    def _shown(self, name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        if self.personal is None or name not in self.hidden:
+            return value
+        return self.personal.shown(value)
 
 
 def typed(kind: Kind, values: Sequence[Any]) -> pa.Array | None:

@@ -64,6 +64,7 @@ class Landing:
         self._next = folder.newest() + 1
         self._recovered = set(folder.segments())
         self._sealed = sum(_size(folder.segment(n)) for n in folder.segments())
+        self._seen: dict[int, datetime] = {}
         self._active: Segment | None = None
         self._began: datetime | None = None
         self._appending = threading.Lock()
@@ -159,6 +160,28 @@ class Landing:
             except (OSError, pa.ArrowException) as error:
                 raise LandingError(_told(self.folder.path, error)) from error
             return landed
+
+    def forget(self, now: datetime, age: timedelta) -> None:
+        """Delete the segments that were full or old so long ago; raises LandingError.
+
+        For rows that are wanted in the log alone. After a restart the age of those that
+        are there begins anew.
+        """
+        with self._landing:
+            with self._appending:
+                if self._began is not None and now - self._began >= age:
+                    self._seal()
+                active = self._active and self._active.path
+            try:
+                for number in self.folder.segments():
+                    path = self.folder.segment(number)
+                    seen = self._seen.setdefault(number, now)
+                    if path != active and now - seen >= 2 * age:
+                        self._sealed -= _size(path)
+                        path.unlink()
+                        del self._seen[number]
+            except OSError as error:
+                raise LandingError(_told(self.folder.path, error)) from error
 
     # ── the log ──────────────────────────────────────────────────────────────────
 

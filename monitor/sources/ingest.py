@@ -30,6 +30,10 @@ class IngestSource:
 
         path: str
         """The folder that the daemon puts the rows in."""
+        features: tuple[str, ...] | None = None
+        """What the values of a logged request are called, where they come without."""
+        outputs: tuple[str, ...] | None = None
+        """What the values of a logged response are called, where they come without."""
 
     def __init__(self, options: Options, *, base: Path, timestamp: str | None) -> None:
         """Open nothing yet; relative paths start from `base`."""

@@ -16,6 +16,7 @@ from pyarrow import parquet
 from monitor.app import App, World
 from monitor.clock import ManualClock
 from monitor.opening import read_config
+from monitor.window import floor
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -45,6 +46,11 @@ def rows(day: datetime, n: int = PER_DAY, seed: int = 0, **moved: Any) -> pa.Tab
     }
     columns |= {k: v for k, v in moved.items() if k in columns}
     return pa.table(columns)
+
+
+def floor_day(moment: datetime) -> datetime:
+    """Return the beginning of a day."""
+    return floor(moment, DAY)
 
 
 def log(folder: Path, day: datetime, table: pa.Table) -> None:

@@ -26,7 +26,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = Window(parse_time("2026-03-02"), parse_time("2026-03-03"))
 
 
-def row(i: int = 1, **changes: Any) -> dict[str, Any]:
+def row(i: int | str = 1, **changes: Any) -> dict[str, Any]:
     return {
         "id": f"p{i}",
         "at": "2026-03-02T11:00:00Z",

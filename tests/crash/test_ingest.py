@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def dying(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def dying(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server that is killed, and end it for good."""
     code = [sys.executable, "-W", "error", "-m", "tests.crash.taker"]
     taker = subprocess.Popen(
@@ -44,7 +44,6 @@ def dying(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
     )
     try:
         yield taker
@@ -140,7 +139,7 @@ def test_every_row_that_was_acknowledged_is_landed_exactly_once(tmp_path: Path) 
         killed = 0
         while killed < KILLS:
             sender.turn(10)
-            killed += taker.stdout.read().count("killed")
+            killed += (taker.stdout.read() or b"").count(b"killed")
         for _ in range(20):
             sender.turn(10)
     folder = tmp_path / "ingest/churn/predictions"

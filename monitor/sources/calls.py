@@ -6,7 +6,6 @@ bytes a value.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -27,18 +26,15 @@ from monitor.payloads import (
 )
 from monitor.quarantine import Quarantine
 from monitor.sources.csv_files import TextOptions
-from monitor.sources.json_lines import JSON_SUFFIXES, batches_of, documents
+from monitor.sources.gathering import Gathering
+from monitor.sources.json_lines import JSON_SUFFIXES, documents
 from monitor.sources.storage import StoredFile, StoredFiles, identity, reading
-from monitor.sources.tables import typed
-from monitor.sources.texts import ARROW, Kind
-from monitor.sources.unify import conformed, unified, within
+from monitor.sources.unify import within
 from monitor.window import Window
 
 _AT_ONCE = 8
 """Files that are fetched side by side: a logger may write one for each half."""
 _TOGETHER = 64
-_CHUNK = 8_192
-"""Rows that are made into columns at once."""
 _BATCH_ROWS = 65_536
 _NEWEST = 8
 """Files that tell the columns where a window has none."""
@@ -64,26 +60,6 @@ class CallOptions(TextOptions):
     """Attributes that an event must have, such as `inferenceservicename: churn`."""
     lateness: Delay = timedelta(minutes=10)
     """How long after its request a response may be written."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Half:
-    """The rows of all requests, or of all responses, as columns."""
-
-    batches: list[pa.RecordBatch] = field(default_factory=list)
-    waiting: list[Row] = field(default_factory=list)
-
-    def add(self, rows: Sequence[Row], name: str) -> None:
-        """Keep some rows."""
-        self.waiting.extend(rows)
-        if len(self.waiting) >= _CHUNK:
-            self.close(name)
-
-    def close(self, name: str) -> None:
-        """Make columns of what is waiting."""
-        places = range(len(self.waiting))
-        self.batches.extend(b for b, _ in batches_of(self.waiting, places, None, name))
-        self.waiting.clear()
 
 
 class CallRows:
@@ -144,7 +120,7 @@ class CallRows:
         self, files: Sequence[StoredFile], window: Window | None, left_out: Quarantine
     ) -> tuple[pa.Table, tuple[str, ...]]:
         """Return the joined rows of a window, and how complete they are."""
-        asked, answered = _Half(), _Half()
+        asked, answered = Gathering(), Gathering()
         for file, events in self._events(files, left_out):
             for place, written in events:
                 try:
@@ -156,13 +132,12 @@ class CallRows:
                 except MalformedError as error:
                     left_out.add(error, f"{file.name}: event {place}")
         name = files[-1].name
-        asked.close(name)
-        answered.close(name)
-        if not asked.batches and left_out.count:
+        kinds, zone = self._options.types, self._options.time_zone
+        requests = asked.table(name, kinds, zone, left_out)
+        responses = answered.table(name, kinds, zone, left_out)
+        if not requests.num_rows and left_out.count:
             msg = f"no call can be read: {left_out.notes('events')[0]}"
             raise SourceError(msg, permanent=True)
-        requests = self._whole(asked.batches, files[-1], left_out)
-        responses = self._whole(answered.batches, files[-1], left_out)
         if self._time in requests.column_names and window is not None:
             requests = _inside(requests, self._time, window, name)
         return self._joined(requests, responses, name)
@@ -209,26 +184,6 @@ class CallRows:
 
     def _moment(self, event: InferenceEvent, file: StoredFile) -> datetime | None:
         return file.modified if self._options.time_from == "file" else event.time
-
-    def _whole(
-        self, batches: Sequence[pa.RecordBatch], file: StoredFile, left_out: Quarantine
-    ) -> pa.Table:
-        """Put batches together in one schema: the declared types, or the narrowest."""
-        kinds: dict[str, Kind] = dict(self._options.types)
-        found = unified((file.name, batch.schema) for batch in batches)
-        schema = pa.schema(
-            [
-                (one.name, ARROW[kinds[one.name]] if one.name in kinds else one.type)
-                for one in found
-            ]
-        )
-        rows = []
-        for batch in batches:
-            lines = range(batch.num_rows)
-            zone = self._options.time_zone
-            told = typed(batch, lines, schema, kinds, zone, file, left_out)
-            rows.append(conformed(told, schema, file.name, {}))
-        return pa.Table.from_batches(rows, schema=schema)
 
     def _joined(
         self, asked: pa.Table, answered: pa.Table, name: str

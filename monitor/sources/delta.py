@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -14,7 +14,9 @@ from monitor.sources.base import SOURCES
 from monitor.sources.files import DATE_KEYS
 from monitor.sources.lakehouse import library, refuse_without_time, rows_of, wanted
 from monitor.sources.storage import StoreOptions, is_remote, told
-from monitor.window import Window
+from monitor.sources.texts import TIME, Kind
+from monitor.sources.texts import told as typed_as
+from monitor.window import EPOCH, Window
 
 
 @SOURCES.register("delta")
@@ -30,6 +32,8 @@ class DeltaSource:
         """The version to read; by default the newest."""
         as_of: datetime | None = None
         """Read the version that was the newest at that time."""
+        time_unit: Literal["seconds", "milliseconds"] | None = None
+        """What the time is counted in, where it is a number since 1970."""
         date_partition: str | None = None
         """The partition column with the rows' date; by default date, dt, ds or day."""
         partition_slack: Delay = timedelta(days=1)
@@ -45,7 +49,7 @@ class DeltaSource:
     def schema(self) -> pa.Schema:
         """Return the columns of the table."""
         with self._reading():
-            return wanted(self._place, _arrow(self._table()), None)[0]
+            return wanted(self._place, self._told(_arrow(self._table())), None)[0]
 
     def identity(self) -> str:
         """Name the table and its version."""
@@ -61,15 +65,31 @@ class DeltaSource:
             table = self._table()
             stored = _arrow(table)
             refuse_without_time(self._place, stored, window, self._timestamp)
-            schema, names = wanted(self._place, stored, columns)
+            schema, names = wanted(self._place, self._told(stored), columns)
             by = self._timestamp if window is not None else None
             if names is not None and by is not None and by not in names:
                 names = [*names, by]
             if names is not None and not names:
                 names = stored.names[:1]  # the rows still count
             found = table.scan(names, self._predicate(table, stored, window))
-            batches = pa.RecordBatchReader.from_stream(found)
+            batches = map(self._timed, pa.RecordBatchReader.from_stream(found))
             yield from rows_of(batches, schema, window, by, self._place)
+
+    def _told(self, stored: pa.Schema) -> pa.Schema:
+        """Return the columns as they are told: a counted time as a time."""
+        place = stored.get_field_index(self._timestamp or "")
+        if self._options.time_unit is None or place < 0:
+            return stored
+        return stored.set(place, stored.field(place).with_type(TIME))
+
+    def _timed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Tell the times of a batch that are counted since 1970."""
+        unit = self._options.time_unit
+        place = batch.schema.get_field_index(self._timestamp or "")
+        if unit is None or place < 0:
+            return batch
+        times, _ = typed_as(batch.column(place), TIME, _UNITS[unit][0])
+        return batch.set_column(place, str(self._timestamp), times)
 
     def _predicate(
         self,
@@ -80,7 +100,8 @@ class DeltaSource:
         """Write what rows of a window must satisfy, so that files are passed over."""
         if window is None or self._timestamp is None:
             return None
-        terms = _between(self._timestamp, stored, window.start, window.end)
+        unit = self._options.time_unit
+        terms = _between(self._timestamp, stored, window.start, window.end, unit)
         named = self._options.date_partition
         keys = DATE_KEYS if named is None else (named,)
         slack = self._options.partition_slack + timedelta(days=1)
@@ -124,12 +145,26 @@ def _arrow(table: Any) -> pa.Schema:  # noqa: ANN401
     return pa.schema(table.schema().to_arrow())
 
 
+_UNITS = {
+    "seconds": (Kind.UNIX_SECONDS, timedelta(seconds=1)),
+    "milliseconds": (Kind.UNIX_MILLIS, timedelta(milliseconds=1)),
+}
+
+
 def _between(
-    column: str, stored: pa.Schema, start: datetime, end: datetime
+    column: str,
+    stored: pa.Schema,
+    start: datetime,
+    end: datetime,
+    unit: str | None = None,
 ) -> list[str]:
     """Write that a column lies in a stretch of time; nothing for other types."""
     kind = stored.field(column).type
     name = '"' + column.replace('"', '""') + '"'
+    if unit is not None:
+        length = _UNITS[unit][1]
+        first, last = ((moment - EPOCH) // length for moment in (start, end))
+        return [f"{name} >= {first}", f"{name} <= {last}"]
     if pa.types.is_timestamp(kind):
         zone = 'Some("UTC")' if kind.tz else "None"
         return [

@@ -252,7 +252,9 @@ class Typed:
         """Yield the rows of a file in the types of a schema."""
         del span
         for batch, lines in self.reader.batches(file, schema.names, left_out):
-            yield typed(batch, lines, schema, self._kinds, self.zone, file, left_out)
+            yield typed(
+                batch, lines, schema, self._kinds, self.zone, file.name, left_out
+            )
 
 
 def typed(  # noqa: PLR0913, PLR0917 - what a value is told by
@@ -261,7 +263,7 @@ def typed(  # noqa: PLR0913, PLR0917 - what a value is told by
     schema: pa.Schema,
     kinds: Mapping[str, Kind],
     zone: str,
-    file: StoredFile,
+    name: str,
     left_out: Quarantine,
 ) -> pa.RecordBatch:
     """Return a batch in the types of a schema, less the rows that do not have them."""
@@ -276,7 +278,7 @@ def typed(  # noqa: PLR0913, PLR0917 - what a value is told by
         return batch
     rows = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
     for place in sorted(bad):
-        left_out.add(misfit(*bad[place]), f"{file.name}: line {lines[place]}")
+        left_out.add(misfit(*bad[place]), f"{name}: line {lines[place]}")
     if bad:
         rows = rows.filter(pa.array([i not in bad for i in range(len(rows))]))
     return rows

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from monitor.config import Plugin
 from monitor.engines.base import remarks
@@ -381,3 +383,82 @@ def test_bentomls_logs_are_read_with_their_schema_and_their_clock(
     assert [row["request_id"] for row in found] == [2, 3]
     assert found[0]["timestamp"] == START + timedelta(minutes=30, milliseconds=250)
     assert str(source.schema().field("sepal").type) == "double"
+
+
+# ── Databricks ───────────────────────────────────────────────────────────────────
+
+
+def calls(**columns: Any) -> pa.Table:
+    """Return an inference table of two calls, the second of two rows."""
+    asked = [
+        {"dataframe_split": {"columns": ["x", "y"], "data": [[1, "a"]]}},
+        {"inputs": {"x": [2, 3], "y": ["b", "c"]}},
+    ]
+    answered = [{"predictions": [0.5]}, {"predictions": [0.25, 0.75]}]
+    return pa.table(
+        {
+            "request": [json.dumps(one) for one in asked],
+            "response": [json.dumps(one) for one in answered],
+            "status_code": pa.array([200, 200], pa.int32()),
+            **columns,
+        }
+    )
+
+
+def expected(**others: Any) -> list[dict[str, Any]]:
+    told = [("mine#0", 1, "a", 0.5), ("r2#0", 2, "b", 0.25), ("r2#1", 3, "c", 0.75)]
+    return [
+        {"t": START, **others, "prediction_id": key, "x": x, "y": y, "prediction": p}
+        for key, x, y, p in told
+    ]
+
+
+def test_an_inference_table_of_an_endpoint_has_a_row_for_each_instance(
+    tmp_path: Path,
+) -> None:
+    table = calls(
+        databricks_request_id=["r1", "r2"],
+        client_request_id=["mine", None],
+        timestamp_ms=[int(START.timestamp() * 1000)] * 2,
+        sampling_fraction=[0.25, 0.25],
+        date=pa.array([START.date()] * 2),
+    )
+    write_deltalake(tmp_path / "log", table, partition_by=["date"])
+    source = opened(tmp_path, "databricks", "log")
+    assert rows(source, TODAY) == expected(weight=4.0)
+    assert rows(source, Window(START - DAY, START)) == []
+
+
+@pytest.mark.parametrize("column", ["request_time", "timestamp_ms"])
+def test_an_inference_table_of_the_gateway_may_be_exported_to_parquet(
+    tmp_path: Path, column: str
+) -> None:
+    times = {
+        "request_time": pa.array([START] * 2, pa.timestamp("us", "UTC")),
+        "timestamp_ms": pa.array([int(START.timestamp() * 1000)] * 2),
+    }
+    (tmp_path / "log").mkdir()
+    ids = {"databricks_request_id": ["r1", "r2"], "client_request_id": ["mine", None]}
+    pq.write_table(calls(**ids, **{column: times[column]}), tmp_path / "log/a.parquet")
+    source = opened(tmp_path, "databricks", "log", format="parquet")
+    assert rows(source, TODAY) == expected()
+    assert rows(source, Window(START - DAY, START)) == []
+
+
+def test_calls_that_failed_or_are_malformed_are_left_out_and_told(
+    tmp_path: Path,
+) -> None:
+    table = calls(
+        key=["a", "b"],
+        timestamp_ms=[int(START.timestamp() * 1000)] * 2,
+        status_code=pa.array([200, 400], pa.int32()),
+    )
+    write_deltalake(tmp_path / "log", table)
+    source = opened(tmp_path, "databricks", "log", columns={"id": "key"})
+    assert [row["prediction_id"] for row in rows(source, TODAY)] == ["a#0"]
+    (told,) = remarks(source)
+    assert (
+        told == "1 calls were left out: the call failed. The first: log: b (status 400)"
+    )
+    with pytest.raises(SourceError, match=r"no column is the calls' id\. Fix"):
+        rows(opened(tmp_path, "databricks", "log"))

@@ -293,6 +293,7 @@ def _looked_at(reader: Reader, zone: str, file: StoredFile) -> pa.Schema:
             [
                 (one.name, narrowest(batch.column(one.name), zone))
                 for one in batch.schema
+                if found.get(one.name) != pa.string()  # nothing is wider
             ]
         )
         known = pa.schema(list(found.items()))

@@ -38,6 +38,8 @@ _PER_SECOND = {Kind.UNIX_SECONDS: 1, Kind.UNIX_MILLIS: 1_000}
 _TRUTHS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"])
 _EXACT_DIGITS = 15
 """Digits of a whole number that a float holds; a longer one may be an id."""
+_LED_BY_NOUGHT = (("00", "0:"), ("0X", "0Y"), ("0x", "0y"))
+"""Between which texts those lie, letter by letter, that begin as 07030 and 0x1F do."""
 _ZONED = r"(?:[Zz]|[+-]\d\d:?\d\d)$"
 _TOO_FINE = r"(\.\d{6})\d+"
 
@@ -55,12 +57,14 @@ def narrowest(values: pa.Array, zone: str = "UTC") -> pa.DataType:
         return pa.null()
     for kind in (pa.int64(), pa.float64()):
         if _casts(texts, kind):
-            return pa.string() if _is_code(texts) else kind
+            return pa.string() if _is_code(texts, kind) else kind
     if pc.all(pc.is_in(texts, _TRUTHS)).as_py():
         return pa.bool_()
     if _casts(texts, pa.date32()):
         return pa.date32()
-    return pa.string() if _times(texts, zone) is None else TIME
+    # Most texts are none, which the first of them tells at once.
+    some = _times(texts.slice(0, 1), zone) is not None
+    return TIME if some and _times(texts, zone) is not None else pa.string()
 
 
 def told(
@@ -139,12 +143,14 @@ def _casts(texts: pa.Array, kind: pa.DataType) -> bool:
     return True
 
 
-def _is_code(texts: pa.Array) -> bool:
+def _is_code(texts: pa.Array, kind: pa.DataType) -> bool:
     """Tell whether numbers would lose something that their texts have."""
-    led = pc.match_substring_regex(texts, r"^[+-]?0[0-9xX]")
-    if pc.any(led).as_py():
-        return True
-    if _casts(texts, pa.int64()):
+    for first, last in _LED_BY_NOUGHT:
+        led = pc.and_(pc.greater_equal(texts, first), pc.less(texts, last))
+        if pc.any(led).as_py():
+            return True
+    longest = pc.max(pc.binary_length(texts)).as_py()
+    if pa.types.is_integer(kind) or longest <= _EXACT_DIGITS:
         return False
     long = pc.match_substring_regex(texts, rf"^\d{{{_EXACT_DIGITS + 1},}}$")
     return bool(pc.any(long).as_py())

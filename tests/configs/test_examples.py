@@ -23,11 +23,18 @@ def environment(path: Path) -> dict[str, str]:
     return {name: sorts.get(name.rpartition("_")[2], "something") for name in names}
 
 
+def test_every_source_over_files_has_an_example() -> None:
+    there = {path.stem for path in (configs() / "sources").glob("*.yaml")}
+    assert {*("arrow", "csv", "json", "parquet", "s3")} <= there
+    assert {*("bentoml", "databricks", "kserve", "sagemaker", "seldon")} <= there
+    assert {"delta", "iceberg"} <= there
+
+
 def examples() -> list[Path]:
     """Return the files that are configs: those that have models."""
     found = [
         path
-        for path in sorted(configs().glob("*.yaml"))
+        for path in sorted([*configs().glob("*.yaml"), *configs().glob("*/*.yaml")])
         if "models" in (yaml.safe_load(path.read_text("utf-8")) or {})
     ]
     assert found

@@ -22,7 +22,6 @@ from monitor.logs import logger
 from monitor.metrics.snapshot import Daemon, Sent, Snapshot, Standing
 from monitor.metrics.table import METRICS
 from monitor.metrics.worst import Measured, worst
-from monitor.retraining import State as Retraining
 
 _log = logger(__name__)
 _TABLE = {metric.name: metric for metric in METRICS}
@@ -131,6 +130,8 @@ def _state(page: Page, snapshot: Snapshot) -> None:
     for (model, family, state), count in sorted(snapshot.incidents.items()):
         if state.open and count:
             page.put("driftd_incidents", count, model, family.value, state.value)
+    for (model, judgement), count in sorted(snapshot.judged.items()):
+        page.put("driftd_incidents_judged", count, model, judgement)
     _deliveries(page, snapshot)
     _retrainings(page, snapshot)
     for model, share in sorted(snapshot.coverage.items()):
@@ -207,6 +208,6 @@ def _retrainings(page: Page, snapshot: Snapshot) -> None:
     asked: Counter[str] = Counter()
     for (model, state), count in sorted(snapshot.retrainings.items()):
         page.put("driftd_retrainings", count, model, state.value)
-        asked[model] += count if state is not Retraining.REFUSED else 0
+        asked[model] += count if state.asked else 0
     for model, count in sorted(asked.items()):
         page.put("driftd_retraining_requests_total", count, model)

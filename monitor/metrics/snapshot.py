@@ -44,7 +44,8 @@ class Figure:
 class Snapshot:
     """The daemon's last committed state.
 
-    `deliveries` counts those that have come to an end, `queue` those that have not.
+    `deliveries` counts those that have come to an end, `queue` those that have not;
+    `judged` what people have said of incidents.
     """
 
     now: datetime
@@ -54,6 +55,7 @@ class Snapshot:
     queue: Mapping[str, int] = field(default_factory=dict)
     oldest_queued: datetime | None = None
     dead_letters: Mapping[str, int] = field(default_factory=dict)
+    judged: Mapping[tuple[str, str], int] = field(default_factory=dict)
     retrainings: Mapping[tuple[str, Retraining], int] = field(default_factory=dict)
     coverage: Mapping[str, float] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()

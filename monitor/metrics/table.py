@@ -161,6 +161,12 @@ METRICS: tuple[Metric, ...] = (
     ),
     _counter("driftd_dead_letters_total", "Deliveries given up.", "action"),
     _gauge(
+        "driftd_incidents_judged",
+        "Incidents that somebody has looked at, by what they were: real, noise, or "
+        "expected.",
+        *("model", "judgement"),
+    ),
+    _gauge(
         "driftd_retrainings",
         "Retrainings, by how far they have come.",
         *("model", "state"),

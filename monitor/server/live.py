@@ -114,6 +114,7 @@ class LiveState:
             queue=_of(deliveries, Outcome.PENDING, self.config().actions),
             oldest_queued=self.store.oldest_pending(),
             dead_letters=_of(deliveries, Outcome.DEAD, self.config().actions),
+            judged=self.store.silences.judged(),
             retrainings={
                 (model, Retraining(state)): count
                 for (model, state), count in self.store.tallies.retrainings().items()

@@ -104,6 +104,7 @@ def test_what_no_panel_shows_is_left_out_on_purpose() -> None:
         "driftd_config_last_reload_successful",
         "driftd_config_last_reload_success_timestamp_seconds",
         "driftd_delivery_queue_oldest_timestamp_seconds",
+        "driftd_incidents_judged",
         "driftd_ingest_backlog_bytes",
         "driftd_ingest_rejected_rows_total",
         "driftd_ingest_repeated_rows_total",

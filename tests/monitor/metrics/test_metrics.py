@@ -129,6 +129,7 @@ def test_incidents_deliveries_and_retrainings_are_counted() -> None:
             queue={"team": 2},
             dead_letters={"team": 1},
             oldest_queued=NOW - DAY,
+            judged={("flights", "noise"): 2},
             retrainings={
                 ("flights", Retraining.PROMOTED): 2,
                 ("flights", Retraining.REFUSED): 4,
@@ -141,6 +142,7 @@ def test_incidents_deliveries_and_retrainings_are_counted() -> None:
     assert {("team",): 1} == told["driftd_dead_letters_total"]
     assert {("flights",): 2} == told["driftd_retraining_requests_total"]
     assert 4 == told["driftd_retrainings"]["flights", "refused"]
+    assert 2 == told["driftd_incidents_judged"]["flights", "noise"]
 
 
 def test_performance_is_told_with_its_interval_where_there_is_one() -> None:
@@ -183,6 +185,7 @@ def test_every_metric_of_the_table_is_told_by_a_full_state() -> None:
             queue={"team": 0},
             oldest_queued=NOW,
             dead_letters={"team": 0},
+            judged={("flights", "real"): 1},
             retrainings={("flights", Retraining.REQUESTED): 1},
             coverage={"flights": 1.0},
             figures=(Figure(model="m", metric="f1", value=0.4, low=0.3, high=0.5),),

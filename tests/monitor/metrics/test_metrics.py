@@ -176,10 +176,13 @@ def test_a_daemon_tells_of_itself_even_without_its_store() -> None:
 
 
 def test_every_metric_of_the_table_is_told_by_a_full_state() -> None:
+    whole = verdict(
+        check="completeness", column=None, found=statistic(0.03, at_current=0.97)
+    )
     told = scraped(
         Snapshot(
             now=NOW,
-            standings=(standing(*(failing(f"x{i}", i) for i in range(30))),),
+            standings=(standing(whole, *(failing(f"x{i}", i) for i in range(30))),),
             incidents={("flights", Family.DRIFT, State.FIRING): 1},
             deliveries={("team", "delivered"): 1},
             queue={"team": 0},

@@ -32,8 +32,6 @@ class Server:
             server_header=False,
             lifespan="off",
             ws="none",
-            loop="uvloop",
-            http="httptools",
             timeout_graceful_shutdown=GRACE,
         )
         self._server = uvicorn.Server(config)

@@ -68,6 +68,35 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+def post(
+    url: str,
+    what: str,
+    body: bytes | object,
+    kind: str = "application/json",
+    **headers: str,
+) -> tuple[int, Any]:
+    """Send rows; return the status and the answer's JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    told = {"content-type": kind}
+    told |= {name.replace("_", "-"): value for name, value in headers.items()}
+    return asked(url, what, data, told)
+
+
+def asked(
+    url: str, what: str, data: bytes | None, headers: Mapping[str, str]
+) -> tuple[int, Any]:
+    """Send a request; return the status and the answer's JSON."""
+    request = urllib.request.Request(  # noqa: S310 - ours, on the loopback
+        f"{url}/v1/models/churn/{what}", data, dict(headers)
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read() or b"null")
+
+
 @dataclass(kw_only=True)
 class Pushed:
     """A server at work."""
@@ -85,27 +114,11 @@ class Pushed:
         **headers: str,
     ) -> tuple[int, Any]:
         """Send rows; return the status and the answer's JSON."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        told = {"content-type": kind}
-        told |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._asked(what, data, told)
+        return post(self.url, what, body, kind, **headers)
 
     def get(self, what: str) -> tuple[int, Any]:
         """Ask for something; return the status and the answer's JSON."""
-        return self._asked(what, None, {})
-
-    def _asked(
-        self, what: str, data: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, Any]:
-        request = urllib.request.Request(  # noqa: S310 - ours, on the loopback
-            f"{self.url}/v1/models/churn/{what}", data, dict(headers)
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read() or b"null")
+        return asked(self.url, what, None, {})
 
 
 def quarantine(pushed: Pushed, query: str = "") -> list[Any]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from checks.registry import Task
 from checks.schema import Kind, Role
+from checks.weight import WEIGHT
 from monitor.mrkdwn import visible
 
 _FEW = 20
@@ -193,7 +194,9 @@ def _guess(facts: Facts, role: Role | None, *, given: bool) -> Guess:
 
 def _by_content(facts: Facts) -> Guess:
     kind, role, why = _judged(facts)
-    if role is Role.FEATURE and facts.distinct == 1:
+    if facts.name == WEIGHT:
+        role, why = Role.WEIGHT, "how many rows each stands for"
+    elif role is Role.FEATURE and facts.distinct == 1:
         why = f"always {visible(facts.values[0])[:40]}" if facts.values else "constant"
     return Guess(name=facts.name, kind=kind, role=role, why=why)
 

@@ -9,6 +9,7 @@ from checks.bins import MAX_LEVELS
 from checks.column import level_counts
 from checks.errors import ChecksError, Unmeasurable
 from checks.schema import Column, Kind, Role
+from checks.weight import WEIGHT
 from monitor.absent import among
 from monitor.config import Config, Model, Plugin
 from monitor.errors import SourceError
@@ -36,9 +37,10 @@ def _of_model(model: Model) -> Iterator[Problem]:
     profiled = list(table.profiled)
     keys = _of_roles(model, Role.ID, Role.TIMESTAMP)
     divide = _dividing(model)
+    weighing = _of_roles(model, Role.WEIGHT, Role.SAMPLING_FRACTION)
     asked: list[tuple[_Where, Plugin, list[Column]]] = [
         (("reference",), model.reference, [*profiled, *divide]),
-        (("source",), model.source, [*profiled, *divide, *keys]),
+        (("source",), model.source, [*profiled, *divide, *keys, *weighing]),
     ]
     if model.labels is not None:
         told = _of_roles(model, Role.ID, Role.LABEL)
@@ -127,7 +129,7 @@ def _columns(
 
 def _unnamed(schema: pa.Schema, model: Model) -> Iterator[Problem]:
     for name in schema.names:
-        if name not in model.columns:
+        if name not in model.columns and name != WEIGHT:
             yield Problem(
                 path=("columns",),
                 message=f"the reference's column {name!r} is not named",

@@ -7,6 +7,7 @@ from checks.family import level_of
 from checks.power import able, mute
 from checks.profile import Profile
 from checks.reference import Reference
+from checks.schema import Schema
 from checks.suite import Entry
 from checks.verdict import Status, Verdict
 from monitor.absent import absent
@@ -41,6 +42,17 @@ def notes(  # noqa: PLR0913, PLR0917 - a window's verdicts, and what they are ma
     yield from _too_small(judged, reference, profile, level)
     yield from _small_segments(judged, reference, profile, level)
     yield from absent(reference.bins)
+    yield from _unweighed(reference.bins.schema, profile)
+
+
+def _unweighed(schema: Schema, profile: Profile) -> Iterator[str]:
+    """Tell of a column of weights that the window lacks."""
+    for column in schema:
+        if column.role.weighs and column.name not in profile.types and profile.rows:
+            yield (
+                f"there is no column {visible(column.name)}, which says how many rows "
+                "each stands for: each was taken to stand for itself"
+            )
 
 
 def _too_small(

@@ -11,10 +11,14 @@ import yaml
 
 from checks.column import LevelProfile
 from checks.outcomes import BinaryOutcomes
+from checks.schema import Role
 from checks.verdict import Status
+from checks.weight import WEIGHT
 from monitor.cli import main
 from monitor.comparison import build_baseline
 from monitor.errors import ConfigErrors
+from monitor.inference import Facts, infer
+from monitor.inspection import troubles
 from monitor.opening import read_config
 from monitor.sources.base import open_source
 from tests.monitor.world import DAY, START, Small, config, rows, small, write
@@ -193,3 +197,24 @@ def test_a_reference_may_be_a_sample_as_well(tmp_path: Path) -> None:
     assert plans.count("basic") / len(plans) == pytest.approx(0.6, abs=0.03)
     assert isinstance(known.outcomes, BinaryOutcomes)
     assert known.outcomes.rows == pytest.approx(45_000 * 0.3, rel=0.03)
+
+
+def test_a_weight_that_stays_away_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = dict(config()["models"]["churn"]["columns"])
+    columns["weight"] = {"role": "weight"}
+    with small(tmp_path, model={"columns": columns}) as world:
+        world.pass_day()
+    span = ("--start", "2026-03-01", "--end", "2026-03-02")
+    notes = checked(tmp_path, capsys, *span)["notes"]
+    assert any("there is no column weight, which says how many" in n for n in notes)
+    found = troubles(read_config(tmp_path / "driftd.yaml", {}))
+    told = [problem.message for problem in found]
+    assert any("there is no column 'weight' in source" in one for one in told)
+
+
+def test_a_column_of_weights_is_known_by_its_name() -> None:
+    column = pa.chunked_array([[1.0, 10.0, 10.0]])
+    (guess,) = infer([Facts.of(WEIGHT, column)], {})
+    assert guess.role is Role.WEIGHT

@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from checks.bins import Floats, Ints
 from checks.errors import Unmeasurable
@@ -189,8 +190,9 @@ def units_of(
 ) -> Ints | None:
     """Return the weight of each row in units; None where no column bears any.
 
-    Where several columns do, as where a sample was sampled again, they multiply. Raises
-    Unmeasurable for what is no positive number up to `LARGEST`.
+    Where several columns do, as where a sample was sampled again, they multiply. A row
+    in which driftd's own is null stands for itself. Raises Unmeasurable for what is no
+    positive number up to `LARGEST`.
     """
     bearing = columns_of(schema, names)
     if not bearing:
@@ -199,7 +201,10 @@ def units_of(
     for name in bearing:
         column = schema.get(name)
         fraction = column is not None and column.role is Role.SAMPLING_FRACTION
-        values = _numbers(name, read(name), rows)
+        array = read(name)
+        if name == WEIGHT:  # rows from before anything was sampled
+            array = pc.fill_null(pc.cast(array, pa.float64()), 1.0)
+        values = _numbers(name, array, rows)
         with np.errstate(divide="ignore", over="ignore"):
             weights = weights / values if fraction else weights * values
     if not ((weights > 0) & (weights <= LARGEST)).all():

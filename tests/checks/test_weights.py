@@ -165,6 +165,13 @@ def test_a_sample_of_a_sample_multiplies_the_weights() -> None:
     assert WEIGHT not in profile.types
 
 
+def test_rows_from_before_anything_was_sampled_stand_for_themselves() -> None:
+    table = rows(np.random.default_rng(6), 100)
+    weights = pa.array([None] * 60 + [10.0] * 40)
+    profile = Bins.fit(SCHEMA, table).profile(table.append_column(WEIGHT, weights))
+    assert profile.traffic == 460
+
+
 def test_sampling_by_unequal_weights_leaves_shares_as_they_were() -> None:
     """Rows above 30 are kept one in ten and weigh ten: the mean does not move."""
     known = reference(40_000)

@@ -24,6 +24,7 @@ FREEZE = """
 import os, sys
 from monitor import processor
 processor.prepare(os.environ)
+processor.share_memory()
 from pathlib import Path
 from monitor.comparison import build_baseline
 from monitor.config import Plugin

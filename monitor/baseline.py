@@ -194,6 +194,8 @@ def build(  # noqa: PLR0913 - all that a baseline depends on
         raise SourceError(msg, permanent=True)
     by = schema.first(Role.ID)
     frozen = freeze(stretches, schema, segments=segments, keep=KEPT_ROWS, by=by)
+    # What the columns were held in is given back before more is asked for.
+    pa.default_memory_pool().release_unused()
     if not frozen.reference.bins.columns:
         named = ", ".join(column.name for column in schema.profiled)
         msg = f"the reference has none of the watched columns ({named})"

@@ -10,6 +10,7 @@ widest instructions there are unless it is told otherwise while it is imported.
 See https://github.com/numpy/x86-simd-sort/issues/6.
 """
 
+import ctypes
 from collections.abc import Mapping, MutableMapping
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,8 @@ from pathlib import Path
 CPUINFO = Path("/proc/cpuinfo")
 DISABLE = "NPY_DISABLE_CPU_FEATURES"
 THREADS = "OPENBLAS_NUM_THREADS"
+_ARENAS = -8
+"""What `mallopt` calls the most places that memory is taken from."""
 _ZEN_3_AND_4 = "25"
 _OLD_NAMES = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL"
 _NEW_NAMES = "X86_V4 AVX512_ICL"
@@ -33,6 +36,18 @@ def prepare(env: MutableMapping[str, str]) -> None:
         return
     for name, value in settings.items():
         env.setdefault(name, value)
+
+
+def share_memory() -> None:
+    """Let all threads take memory from one place: what one lets go another takes.
+
+    glibc keeps a place for each thread otherwise, and what is free in it besides.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return  # another C library
+    mallopt(_ARENAS, 1)
 
 
 def numpy_settings(cpuinfo: str, version: str) -> Mapping[str, str]:

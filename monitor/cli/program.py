@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     shell.speak_plainly()
     processor.prepare(os.environ)
+    processor.share_memory()
     if arguments is None and sys.argv[1:2] == ["check"]:
         lean.leave_out()
     try:

@@ -64,3 +64,19 @@ def test_numpy_takes_the_settings_of_this_machine_without_a_warning() -> None:
     subprocess.run(
         [sys.executable, "-W", "error", "-c", "import numpy"], env=env, check=True
     )
+
+
+def test_memory_is_shared_where_the_c_library_knows_how() -> None:
+    code = """
+import threading
+from monitor.processor import share_memory
+share_memory()
+held = []
+threads = [threading.Thread(target=held.append, args=(bytes(9999),)) for _ in "abcd"]
+[one.start() for one in threads], [one.join() for one in threads]
+print(len(held))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert (ran.stdout.strip(), ran.stderr) == ("4", "")

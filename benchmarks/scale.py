@@ -18,26 +18,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from links import linked
 from speed import SCAN
 
-FREEZE = """
-import os, sys
-from monitor import processor
-processor.prepare(os.environ)
-processor.share_memory()
-from pathlib import Path
-from monitor.comparison import build_baseline
-from monitor.config import Plugin
-from monitor.opening import read_config
-from monitor.sources.base import open_source
-from monitor.spotcheck import watch_of
-watch = watch_of(read_config(Path(sys.argv[1])), None, None)
-plugin = Plugin(type="parquet", options={"path": sys.argv[2]}, base=Path.cwd())
-found = build_baseline(
-    open_source(plugin, timestamp=None), watch.section, watch.settings.window
-)
-print(len(found.reference.to_bytes()))
-"""
 DRIFTD = (sys.executable, "-m", "monitor.cli")
 
 
@@ -59,17 +42,6 @@ def wide(columns: int, seed: int, rows: int = 100_000) -> pa.Table:
     return pa.table({f"x_{k:04}": rng.normal(k, 1, rows) for k in range(columns)})
 
 
-def linked(file: Path, times: int) -> str:
-    """Put a file into a folder under so many names; return a glob of them."""
-    folder = file.with_suffix(f".{times}")
-    folder.mkdir(exist_ok=True)
-    for k in range(times):
-        name = folder / f"{k}.parquet"
-        if not name.exists():
-            name.hardlink_to(file)
-    return str(folder / "*.parquet")
-
-
 def line(what: str, config: Path, reference: str, current: str, folder: Path) -> None:
     """Measure one size, and print its line."""
     env = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "DO_NOT_TRACK": "1"}
@@ -77,7 +49,8 @@ def line(what: str, config: Path, reference: str, current: str, folder: Path) ->
     measured(check, env)  # builds the reference's profile, which is then kept
     scan, _, _ = measured([sys.executable, "-c", SCAN, current], env)
     window, peak, _ = measured(check, env)
-    freeze = [sys.executable, "-c", FREEZE, str(config), reference]
+    script = str(Path(__file__).with_name("freeze.py"))
+    freeze = [sys.executable, script, str(config), reference]
     frozen, most, told = measured(freeze, env)
     size = int(told) / len(
         pq.read_schema(next(iter(sorted(folder.glob("r*.parquet")))))

@@ -1,9 +1,11 @@
 """Files to verdicts: `driftd check` beside a plain scan, warm, and beside evidently.
 
-    python benchmarks/speed.py [--rows 100000 1000000] [--peers] [--folder DIR]
+    python benchmarks/speed.py --rows 100000 1000000 10000000 --memory 100 [--peers]
+        [--folder DIR]
 
-Each line is a process of its own on the same files, the median of three runs, wall
-clock and peak memory. Absolute times belong to the machine: read the ratios.
+Each line is a process of its own on the same files, the median of three runs that take
+turns: by the clock, of all processors, and the peak of memory, beside its goal.
+Absolute times belong to the machine: read the ratios.
 """
 
 import argparse
@@ -15,9 +17,27 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from links import linked
+
+from monitor import processor
+
 RUNS = 3
+DRIFTD = [sys.executable, "-m", "monitor.cli"]
+MOST_EXACT = 1_000_000
+GOALS = {
+    1_000_000: {
+        "check": "≤ 1.2 s, ≤ 2 × scan",
+        "warm": "≤ 1.3 × scan",
+        "raw": "≤ 5 s",
+    },
+    10_000_000: {"check": "≤ 1.3 × scan"},
+}
+VERDICTS = "≤ 20 ms"
+BUILDING = "the scan's speed"
 SCAN = """
 import duckdb, sys
 path = sys.argv[1]
@@ -51,8 +71,17 @@ for field in reference.schema_arrow:
 EXACT = "checks: {default: false, exact_kolmogorov_smirnov: {}, exact_wasserstein: {}}"
 
 
-def measured(command: list[str], env: dict[str, str]) -> tuple[float, float]:
-    """Run a process; return its wall time in seconds and its peak memory in MB."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a process took: by the clock and of all processors in s, at most in MB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+def measured(command: list[str], env: dict[str, str]) -> Taken:
+    """Run a process to its end."""
     start = time.perf_counter()
     with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -60,13 +89,47 @@ def measured(command: list[str], env: dict[str, str]) -> tuple[float, float]:
     if process.returncode not in (0, 1):
         msg = f"{command[:4]} ended with {process.returncode}"
         raise RuntimeError(msg)
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    wall = time.perf_counter() - start
+    return Taken(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def median(command: list[str], env: dict[str, str], runs: int) -> tuple[float, float]:
-    """Return the median wall time and the largest peak of some runs."""
-    found = [measured(command, env) for _ in range(runs)]
-    return statistics.median(t for t, _ in found), max(m for _, m in found)
+def side_by_side(
+    commands: Mapping[str, list[str]], env: dict[str, str], runs: int
+) -> dict[str, Taken]:
+    """Run some processes in turn; return the median times and the largest peak."""
+    found: dict[str, list[Taken]] = {name: [] for name in commands}
+    for _ in range(runs):
+        for name, command in commands.items():
+            found[name].append(measured(command, env))
+    return {
+        name: Taken(
+            statistics.median(one.wall for one in taken),
+            statistics.median(one.cpu for one in taken),
+            max(one.peak for one in taken),
+        )
+        for name, taken in found.items()
+    }
+
+
+def as_installed(folder: Path) -> dict[str, str]:
+    """Return an environment in which all modules are compiled, as pip leaves them."""
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    compiled = {"PYTHONPYCACHEPREFIX": str(folder.absolute() / "compiled")}
+    return {**env, **compiled, "XDG_CACHE_HOME": str(folder), "DO_NOT_TRACK": "1"}
+
+
+def told(rows: int, what: str, taken: Taken, scan: Taken, goal: str = "") -> None:
+    """Print a line of the table."""
+    cells = [
+        f"{rows:,}",
+        what,
+        f"{taken.wall:.2f}",
+        f"{taken.wall / scan.wall:.1f}",
+        f"{taken.cpu / scan.cpu:.1f}" if taken.cpu else "",
+        f"{taken.peak:.0f}" if taken.peak else "",
+        goal,
+    ]
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def same(driftd: list[str], scipy: list[str], env: dict[str, str]) -> None:
@@ -87,77 +150,100 @@ def same(driftd: list[str], scipy: list[str], env: dict[str, str]) -> None:
             )
 
 
+def files(folder: Path, rows: int) -> tuple[Path, Path]:
+    """Write both files, elsewhere: processes begin with the memory of this one."""
+    script = str(Path(__file__).with_name("data.py"))
+    made = [sys.executable, script, str(folder), str(rows)]
+    lines = subprocess.run(made, check=True, capture_output=True, text=True)
+    reference, current = (Path(line) for line in lines.stdout.split("\n")[:2])
+    return reference, current
+
+
+def proposed(folder: Path, rows: int, reference: Path, env: dict[str, str]) -> Path:
+    """Write the config that `driftd init` proposes for a reference."""
+    config = folder / f"driftd_{rows}.yaml"
+    init = [*DRIFTD, "init", "--reference", str(reference), "--score", "score"]
+    command = [*init, "--force", "-o", str(config)]
+    subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL)
+    return config
+
+
 def compare(folder: Path, rows: int, *, peers: bool) -> None:
     """Measure everything on files of that many rows, and print a line each."""
-    # In a process of its own: what starts from this one begins with its memory.
-    script = Path(__file__).parent / "data.py"
-    made = [sys.executable, str(script), str(folder), str(rows)]
-    told = subprocess.run(made, check=True, capture_output=True, text=True)
-    reference, current = (Path(line) for line in told.stdout.split("\n")[:2])
-    env = {**os.environ, "XDG_CACHE_HOME": str(folder), "DO_NOT_TRACK": "1"}
-    config = folder / f"driftd_{rows}.yaml"
-    driftd = [sys.executable, "-m", "monitor.cli"]
-    subprocess.run(
-        [
-            *driftd,
-            "init",
-            "--reference",
-            reference,
-            "--score",
-            "score",
-            "--force",
-            "-o",
-            config,
-        ],
-        check=True,
-        env=env,
-        stdout=subprocess.DEVNULL,
-    )
-    check = [*driftd, "check", str(config), "--data", str(current)]
-    measured(check, env)  # builds the reference's profile, which is then kept
-    scan, scan_memory = median([sys.executable, "-c", SCAN, str(current)], env, RUNS)
-    wall, memory = median(check, env, RUNS)
-    print(
-        f"| {rows:,} | DuckDB min, max, mean | {scan:.2f} | 1.0 | {scan_memory:.0f} |"
-    )
-    ratio = wall / scan
-    print(f"| {rows:,} | driftd check | {wall:.2f} | {ratio:.1f} | {memory:.0f} |")
-    warm = [sys.executable, str(script.with_name("warm.py")), config, current]
-    told = subprocess.run(warm, check=True, env=env, capture_output=True, text=True)
-    wall, judging = (float(word) for word in told.stdout.split())
-    ratio = wall / scan
-    print(f"| {rows:,} | driftd, a window while it runs | {wall:.2f} | {ratio:.1f} | |")
-    print(f"| {rows:,} | two profiles to verdicts | {judging:.3f} | | |")
+    reference, current = files(folder, rows)
+    env = as_installed(folder)
+    config = proposed(folder, rows, reference, env)
+    here = Path(__file__)
     exact = config.with_name(f"exact_{rows}.yaml")
     exact.write_text(config.read_text().replace("checks: default", EXACT))
-    check = [*driftd, "check", str(exact), "--data", str(current)]
-    wall, memory = median(check, env, RUNS)
-    ratio = wall / scan
-    print(f"| {rows:,} | driftd, exact | {wall:.2f} | {ratio:.1f} | {memory:.0f} |")
+    check = [*DRIFTD, "check", str(config), "--data", str(current)]
+    raw = [*DRIFTD, "check", str(exact), "--data", str(current)]
+    scan = [sys.executable, "-c", SCAN, str(current)]
+    build = [sys.executable, str(here.with_name("freeze.py")), str(config)]
+    commands = {"scan": scan, "check": check, "build": [*build, str(current)]}
+    if rows <= MOST_EXACT:
+        commands["exact"] = raw
+    # Builds the reference's profile, which is then kept, and compiles all modules.
+    side_by_side(commands, env, 1)
+    taken = side_by_side(commands, env, RUNS)
+    base = taken["scan"]
+    goals = GOALS.get(rows, {})
+    told(rows, "DuckDB min, max, mean", base, base)
+    told(rows, "driftd check", taken["check"], base, goals.get("check", ""))
+    warm = [sys.executable, str(here.with_name("warm.py")), str(config), str(current)]
+    ready = dict(env)
+    processor.prepare(ready)  # as `driftd serve` does
+    said = subprocess.run(warm, check=True, env=ready, capture_output=True, text=True)
+    walls = [Taken(float(word), 0.0, 0.0) for word in said.stdout.split()]
+    told(rows, "a window while it runs", walls[0], base, goals.get("warm", ""))
+    seconds = f"{walls[1].wall * 1000:.0f} ms"
+    print(f"| {rows:,} | two profiles to verdicts | {seconds} | | | | {VERDICTS} |")
+    told(rows, "building a reference", taken["build"], base, BUILDING)
+    if "exact" in taken:
+        told(rows, "check, exact KS and W1", taken["exact"], base, goals.get("raw", ""))
     if peers:
-        command = [sys.executable, "-c", SCIPY, str(reference), str(current)]
-        wall, memory = median(command, env, 1)
-        ratio = wall / scan
-        print(f"| {rows:,} | SciPy | {wall:.2f} | {ratio:.1f} | {memory:.0f} |")
-        same(check, command, env)
-        command = [sys.executable, "-c", EVIDENTLY, str(reference), str(current)]
-        wall, memory = median(command, env, 1)
-        ratio = wall / scan
-        print(f"| {rows:,} | evidently | {wall:.2f} | {ratio:.1f} | {memory:.0f} |")
+        for name, code in (("SciPy", SCIPY), ("evidently", EVIDENTLY)):
+            command = [sys.executable, "-c", code, str(reference), str(current)]
+            told(rows, name, measured(command, env), base)
+            if code is SCIPY:
+                same(raw, command, env)
+
+
+def flat(folder: Path, millions: int) -> None:
+    """Tell the memory of a window and of a reference of so many million rows."""
+    reference, current = files(folder, 1_000_000)
+    env = as_installed(folder)
+    config = proposed(folder, 1_000_000, reference, env)
+    names = linked(current, millions)
+    freeze = str(Path(__file__).with_name("freeze.py"))
+    check = [*DRIFTD, "check", str(config), "--data", str(current)]
+    measured(check, env)
+    commands = {
+        "scan": [sys.executable, "-c", SCAN, names],
+        "driftd check": [*check[:-1], names],
+        "building a reference": [sys.executable, freeze, str(config), names],
+    }
+    taken = side_by_side(commands, env, 1)
+    for name, one in taken.items():
+        told(millions * 1_000_000, name, one, taken["scan"], "≤ 250 MB, flat")
 
 
 def main() -> None:
     """Read the command line, measure, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--rows", type=int, nargs="*", default=[100_000, 1_000_000])
+    parser.add_argument("--memory", type=int, help="so many million rows, for memory")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
-    print("| rows × 61 columns | process | wall, s | × scan | peak, MB |")
-    print("|---:|---|---:|---:|---:|")
+    print("| rows × 61 columns | process | wall, s | × scan | × its CPU | MB | goal |")
+    print("|---:|---|---:|---:|---:|---:|---|")
     with tempfile.TemporaryDirectory() as temporary:
+        folder = (asked.folder or Path(temporary)).absolute()
         for rows in asked.rows:
-            compare(asked.folder or Path(temporary), rows, peers=asked.peers)
+            compare(folder, rows, peers=asked.peers)
+        if asked.memory:
+            flat(folder, asked.memory)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """A window in a process that is warm, and the statistics alone: two times in seconds.
 
 python benchmarks/warm.py CONFIG FILE
+
+`benchmarks/speed.py` runs it with what `monitor.processor` has NumPy told.
 """
 
 import os

@@ -229,13 +229,14 @@ def main() -> None:
         one = functools.partial(kept, folder, nannyml=options.nannyml)
         with ProcessPoolExecutor(options.jobs, mp_context=spawn) as pool:
             waiting = [pool.submit(one, *task) for task in tasks(options)]
-            found = _beside([each.result().tally() for each in waiting])
+            fresh = [each.result().tally() for each in waiting]
+    found, anew = _beside(fresh), {one.side for one in fresh}
     if options.write:
         keep_peers(one for one in found if one.side != DRIFTD)
-        PAGE.write_text(page(found), encoding="utf-8")
+        PAGE.write_text(page(found, anew), encoding="utf-8")
         PICTURE.write_text(picture(found), encoding="utf-8")
     else:
-        print(page(found))
+        print(page(found, anew))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """docs/detection.md: tables of what was measured, and what is to be said of them."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from results import Rate, Tally
@@ -17,10 +17,11 @@ COMPARED = (OURS, ANY, NANNYML)
 Asked = dict[tuple[Cell, str], Tally]
 
 
-def page(found: Sequence[Tally]) -> str:
-    """Write the page."""
+def page(found: Sequence[Tally], anew: Collection[str]) -> str:
+    """Write the page; `anew` are the sides that were measured for it."""
     asked = {(one.cell, rule): one for one in found for rule in one.default}
     budget = 1000 * BUDGET
+    kept = dict.fromkeys(one.side for one in found if one.side not in anew)
     told = [
         HEAD.format(budget=budget),
         *_summary(asked),
@@ -32,7 +33,12 @@ def page(found: Sequence[Tally]) -> str:
         *_detection(asked, default=True),
         DELAYS.format(patience=PATIENCE),
         *_delays(asked),
-        HOW.format(most=MOST, counts=_counts(found)),
+        HOW.format(
+            most=MOST,
+            counts=_counts(found),
+            anew=", ".join(sorted(anew)),
+            kept=", ".join(kept) or "nothing",
+        ),
     ]
     return "\n".join(told) + "\n"
 
@@ -118,7 +124,8 @@ HOW = """
   standard deviations".
 - Everything is drawn from fixed seeds: the same versions give the same page. The peers
   change less often than driftd does: what they came to on these very windows is kept in
-  `benchmarks/peers.json`, and `--sides driftd` measures driftd anew beside it."""
+  `benchmarks/peers.json`, and `--sides driftd` measures driftd anew beside it. Measured
+  for this page: {anew}; as it was kept: {kept}."""
 
 
 WHY = """What is lost is lost in small windows: to be certain, a window must lie

@@ -13,8 +13,13 @@ from types import ModuleType
 import pyarrow as pa
 import pytest
 
-from monitor.config import Plugin
+from checks.profile import Bins
+from checks.schema import Column, Kind, Role, Schema
+from checks.weight import WEIGHT
+from monitor.config import Plugin, Sampling
+from monitor.engines.local import LocalEngine
 from monitor.errors import SourceError
+from monitor.sampling import Decider, sampled
 from monitor.sources.base import SOURCES, Source, open_source
 from monitor.window import Window
 
@@ -195,3 +200,27 @@ def digests(folder: Path) -> dict[str, str]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def test_a_sample_of_it_is_the_rows_that_their_ids_choose(
+    source: Source,
+) -> None:
+    """The same ones whichever way they are read."""
+    columns = [
+        Column(name="id", kind=Kind.CATEGORICAL, role=Role.ID),
+        Column(name="t", kind=Kind.DATETIME, role=Role.TIMESTAMP),
+        Column(name="distance", kind=Kind.NUMERIC),
+    ]
+    schema, asked = Schema.of(columns), Sampling(rate=0.4)
+    kept, weights = Decider.of(asked, schema).decide(table())
+    rows = sampled(source, asked, schema)
+    found = pa.Table.from_batches(list(rows.read(Window(START, START + 3 * DAY), None)))
+    assert sorted(found["id"].to_pylist()) == sorted(
+        table().filter(pa.array(kept))["id"].to_pylist()
+    )
+    assert set(found[WEIGHT].to_pylist()) == set(weights) == {2.5}
+    bins = Bins.fit(schema, table())
+    window = Window(START + DAY / 2, START + 2 * DAY)
+    profile = LocalEngine(2).count(rows, window, bins, keep=9, by="id").profile
+    seen = rows.read(window, ["id", WEIGHT])
+    assert profile.rows == sum(batch.num_rows for batch in seen) > 0

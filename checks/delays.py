@@ -210,3 +210,26 @@ def upper(cell: int) -> float:
 
 def _counted(found: Ints) -> Ints:
     return additive.frozen(np.bincount(found, minlength=CELLS).astype(np.int64))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """How many of a window's predictions have their label, and how many usually have.
+
+    `usual` are the shares of earlier windows when these were as old.
+    """
+
+    rows: int
+    labelled: int
+    usual: tuple[float, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether enough earlier windows tell what is usual, and labels are."""
+        return len(self.usual) >= MIN_WINDOWS and float(np.median(self.usual)) >= RARE
+
+
+MIN_WINDOWS = 5
+"""Earlier windows below which nobody knows what is usual."""
+RARE = 0.01
+"""A usual share below which labels come too late for a window to be asked for them."""

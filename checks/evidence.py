@@ -6,9 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from checks.delays import Arrived
+from checks.errors import Unmeasurable
 from checks.outcomes import Outcomes
 from checks.pairs import Pairs
 from checks.profile import Profile
+from checks.registry import Subject
 from checks.rows import Values
 from checks.samples import Known
 from checks.statistic import Statistic
@@ -34,6 +37,8 @@ class Evidence:
     microseconds since 1970; None where its rows carry no time. `span` is when it began
     and ended, likewise; None where nobody cut it.
 
+    `arrived` is how many labels have come, None where that is not known.
+
     `values` reads one column's rows of the reference and of the window, and raises
     Unmeasurable where they cannot be had; `walk` may do so side by side.
     """
@@ -51,9 +56,22 @@ class Evidence:
     outcome_effects: Mapping[str, float] = field(default_factory=dict)
     outcome_weights: float = 1.0
     outcomes_cause: str = "no labels have come yet"
+    arrived: Arrived | None = None
     values: Callable[[str], tuple[Values, Values]] | None = None
     values_cause: str = "the rows themselves are not at hand"
     walk: Walk = map
     segments: Mapping[str, "Evidence"] = field(default_factory=dict)
     found: Mapping[str, Statistic | str] = field(default_factory=dict)
     captured: Captured = field(default_factory=Captured)
+
+    def labelled(self, subject: Subject) -> tuple[Any, ...]:
+        """Return what labels say, or how many of them have come.
+
+        Raises Unmeasurable where nothing is known of them.
+        """
+        if subject is Subject.LABELS and self.arrived is not None:
+            return (self.arrived,)
+        known = self.reference_outcomes, self.outcomes
+        if subject is Subject.LABELS or None in known:
+            raise Unmeasurable(self.outcomes_cause)
+        return known

@@ -43,6 +43,8 @@ class Subject(StrEnum):
     """Two Outcomes: predictions beside the labels that came for them."""
     CAPTURE = "capture"
     """What is Captured: the log, beside what is known of the full traffic."""
+    LABELS = "labels"
+    """How many labels of a window have Arrived, and how many usually have."""
     VERDICTS = "verdicts"
     """What another check came to, on every column that it was made on."""
 
@@ -51,7 +53,7 @@ SEGMENTED = (Subject.COLUMN, Subject.OUTCOMES)
 """What a check compares that can be made on a segment as on the whole."""
 WHOLE = (
     *(Subject.TABLE, Subject.STREAM, Subject.SAMPLE),
-    *(Subject.OUTCOMES, Subject.CAPTURE, Subject.VERDICTS),
+    *(Subject.OUTCOMES, Subject.LABELS, Subject.CAPTURE, Subject.VERDICTS),
 )
 """What a check compares that is no single column."""
 

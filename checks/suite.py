@@ -16,7 +16,6 @@ from checks.column import ColumnProfile
 from checks.correction import Correction, adjust
 from checks.errors import ChecksError, Unmeasurable
 from checks.evidence import Evidence
-from checks.outcomes import Outcomes
 from checks.pairs import Pairs
 from checks.profile import Profile
 from checks.reference import Reference
@@ -102,6 +101,7 @@ def plan(  # noqa: PLR0913 - the schema, the wishes, and what there is to measur
             Subject.PAIRS: bool(pairs),
             Subject.OUTCOMES: outcomes and task in check.tasks,
             Subject.CAPTURE: name in capture,
+            Subject.LABELS: outcomes and task in check.tasks,
         }
         needed = not check.needs or any(schema.first(role) for role in check.needs)
         if not (needed and there.get(check.subject, True)):
@@ -347,8 +347,8 @@ def _subject(entry: Entry, reference: Reference, evidence: Evidence) -> Statisti
             sides = _rows(entry, evidence)
         case Subject.PAIRS:
             sides = (_pairs(entry, evidence),)
-        case Subject.OUTCOMES:
-            sides = _outcomes(evidence)
+        case Subject.OUTCOMES | Subject.LABELS:
+            sides = evidence.labelled(entry.check.subject)
         case Subject.VERDICTS | Subject.CAPTURE as of:
             sides = (evidence.found if of is Subject.VERDICTS else evidence.captured,)
     found = entry.check.measure(*sides, **entry.options)
@@ -366,12 +366,6 @@ def _pairs(entry: Entry, evidence: Evidence) -> Pairs:
     if pairs is None:
         raise Unmeasurable(evidence.pairs_cause)
     return pairs
-
-
-def _outcomes(evidence: Evidence) -> tuple[Outcomes, Outcomes]:
-    if evidence.outcomes is None or evidence.reference_outcomes is None:
-        raise Unmeasurable(evidence.outcomes_cause)
-    return evidence.reference_outcomes, evidence.outcomes
 
 
 def _whole(entry: Entry, reference: Reference, evidence: Evidence) -> tuple[Any, ...]:

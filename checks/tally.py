@@ -79,7 +79,8 @@ class Tally:
     """One feature over some rows: the counts, and pairs to be asked for a cause.
 
     `served` and `recomputed` are such pairs, `matched` values that were served where
-    the sides agree, `others` what else was served, by its nature and name.
+    the sides agree, `others` what else was served, by its nature and name. `rows` are
+    the places of the pairs, as long as the tally is of one set of rows.
     """
 
     pairs: Pairs
@@ -90,6 +91,15 @@ class Tally:
     others: Mapping[tuple[Nature, str], Hits] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    rows: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def beside(self, others: Sequence[Other], tolerance: Tolerance) -> "Tally":
+        """Return the tally with how often each of some other values was served."""
+        found = {
+            (one.nature, one.name): _hits(one, self.rows, self.served, tolerance)
+            for one in others
+        }
+        return replace(self, others=MappingProxyType(found))
 
     def merge(self, other: "Tally") -> "Tally":
         """Return the tally of both sets of rows; raises ProfileError for others."""
@@ -135,14 +145,13 @@ def merge_all(parts: Iterable[Tally]) -> Tally:
     return reduce(Tally.merge, parts)
 
 
-def compare(  # noqa: PLR0913 - two columns, and what is the same in them
+def compare(
     served: Values,
     recomputed: Values,
     *,
     column: str,
     kind: Kind,
     tolerance: Tolerance | float = TOLERANCE,
-    others: Sequence[Other] = (),
 ) -> Pairs:
     """Compare two columns row by row; null and NaN are equal to each other.
 
@@ -157,7 +166,7 @@ def compare(  # noqa: PLR0913 - two columns, and what is the same in them
     if not isinstance(tolerance, Tolerance):
         tolerance = Tolerance(relative=tolerance)
     return tally(
-        served, recomputed, column=column, kind=kind, tolerance=tolerance, others=others
+        served, recomputed, column=column, kind=kind, tolerance=tolerance
     ).explained()
 
 
@@ -168,7 +177,6 @@ def tally(  # noqa: PLR0913 - two columns, and what is the same in them
     column: str,
     kind: Kind,
     tolerance: Tolerance,
-    others: Sequence[Other] = (),
     most: int = MAX_EXAMINED,
 ) -> Tally:
     """Count how two columns compare, and keep `most` of the pairs that differ.
@@ -200,12 +208,7 @@ def tally(  # noqa: PLR0913 - two columns, and what is the same in them
         served=ours.take(kept),
         recomputed=theirs.take(kept),
         matched=ours.take(pa.array(spread(np.flatnonzero(same), most))),
-        others=MappingProxyType(
-            {
-                (one.nature, one.name): _hits(one, rows, ours, tolerance)
-                for one in others
-            }
-        ),
+        rows=rows,
     )
 
 
@@ -249,10 +252,9 @@ def _nearly_all(pairs: Pairs) -> bool:
     return present > 0 and pairs.mismatch >= cause.NEARLY_ALL * present
 
 
-def _hits(other: Other, rows: Ints, served: pa.Array, tolerance: Tolerance) -> Hits:
+def _hits(other: Other, rows: Ints, ours: pa.Array, tolerance: Tolerance) -> Hits:
     """Count the differing rows on which the other value was served."""
     values = arrow(other.values).take(pa.array(rows))
-    ours = served.take(pa.array(rows))
     if pa.types.is_floating(ours.type):
         numbers, theirs = floats(ours), floats(values)
 

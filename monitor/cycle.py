@@ -23,6 +23,7 @@ from monitor.consequence import Outcome, follow, rotate
 from monitor.errors import FencedError, SourceError, StoreError
 from monitor.evaluate import Assessment, Watch, assess
 from monitor.incident import Policy
+from monitor.learning import labels_before, learn_daily
 from monitor.logs import logger
 from monitor.mistakes import Mistakes
 from monitor.parts import Baselines, Parts
@@ -101,6 +102,7 @@ class Cycle:
                 return
             if new is not None:
                 yield from self._rotate(name, new, now, lease)
+            learn_daily(self._parts, name, model, now)
             for watch in watches:
                 for window in self.due(watch, now):
                     turn = self._evaluate(watch, window, now, lease)
@@ -224,6 +226,7 @@ class Cycle:
                 engine=self._parts.engine,
                 earlier=self._earlier(watch, window, baseline),
                 as_of=now,
+                labels=labels_before(self._parts, watch, window, now),
             )
         except SourceError as error:
             return baseline, None, error
@@ -352,8 +355,9 @@ def _record(run: Run, assessment: Assessment | None, outcome: Outcome) -> RunRec
     """Put a run together with what it was made from and what follows from it."""
     if assessment is None:
         return RunRecord(run=run, consequences=outcome.consequences)
-    profile = assessment.profile
+    profile, standing = assessment.profile, assessment.standing
     return RunRecord(
+        arrival=standing.arrival(run) if standing else None,
         run=replace(
             run,
             rows=profile.rows,

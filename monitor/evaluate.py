@@ -4,7 +4,7 @@ Reading is the only effect here. Everything that follows from the verdicts (inci
 notices, the store) is decided elsewhere, on the Assessment that this returns.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from checks.traffic import ROWS, Captured
 from checks.verdict import Status, Verdict, overall
 from checks.wish import Wish, Wishes
 from monitor import budget
+from monitor.arrival import NOTHING_SEEN, Past, Standing
 from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.capture import captured
 from monitor.config import Model, Monitor
@@ -35,7 +36,7 @@ from monitor.engines.local import usual_threads
 from monitor.feeds import Feeds, with_outcomes
 from monitor.finding import explanation
 from monitor.mistakes import ErrorSeries, Mistakes
-from monitor.notes import notes
+from monitor.notes import left_out_of, notes, of_rows
 from monitor.raw import (
     CHANGED_PAST,
     CHANGED_REFERENCE,
@@ -175,6 +176,7 @@ class Assessment:
     captured: Captured = _NOTHING
     skew: Skew = NO_SKEW
     mistakes: Mistakes | None = None
+    standing: Standing | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -203,6 +205,7 @@ class Assessment:
             "reference": {"id": self.baseline_id, "rows": self.reference_rows},
             "status": self.status.value,
             "verdicts": [verdict_dict(verdict) for verdict in self.verdicts],
+            "labels": self.standing.to_dict() if self.standing else None,
             "row_skew": self.skew.to_dict(),
             "incidents": list(incidents),
             "notes": list(self.notes),
@@ -226,6 +229,8 @@ def unevaluated(
         "reference": {"id": None, "rows": 0},
         "status": Status.UNKNOWN.value,
         "verdicts": [verdict_dict(verdict) for verdict in verdicts],
+        "labels": None,
+        "row_skew": None,
         "incidents": [],
         "notes": [cause],
     }
@@ -267,40 +272,40 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     engine: Engine,
     earlier: Iterable[tuple[Window, Profile]] | None,
     as_of: datetime,
+    labels: Past = NOTHING_SEEN,
 ) -> Assessment:
     """Evaluate one window; None stands for all rows there are.
 
     `earlier` holds the windows that a trailing reference is made of, with their stored
     profiles; None where the reference is the training data. Labels known after `as_of`
-    are not looked at. Raises SourceError when the predictions cannot be read;
+    are not looked at; `labels` is what was seen of them before. Raises SourceError when
+    the predictions cannot be read;
     recomputed features and labels that cannot be are UNKNOWN with the cause, and take
     nothing else along.
     """
     section = watch.section
-    counted = engine.count(
-        feeds.predictions,
-        window,
-        baseline.reference.bins,
-        keep=KEPT_ROWS,
-        by=section.table.first(Role.ID),
-    )
+    bins, key = baseline.reference.bins, section.table.first(Role.ID)
+    counted = engine.count(feeds.predictions, window, bins, keep=KEPT_ROWS, by=key)
     left_out = remarks(feeds.predictions)
     reference, past, earlier_told = _compared_with(baseline.reference, earlier)
-    entries = watch.planned(reference)
-    paired = any(entry.check.subject is Subject.PAIRS for entry in entries)
+    entries = labels.asked(watch.planned(reference))
+    subjects = {entry.check.subject for entry in entries}
+    paired = Subject.PAIRS in subjects
     skew = row_skew(section, window, feeds) if paired else NO_SKEW
     evidence = _seen(watch, baseline, counted, window, skew)
-    if any(entry.check.subject is Subject.CAPTURE for entry in entries):
+    if Subject.CAPTURE in subjects:
         log = captured(section, window, feeds, counted.profile)
         evidence = replace(evidence, captured=log)
+    standing = None
     if labelled := _labelled(watch, entries):
         known = (evidence, section, window, feeds, baseline, as_of)
-        evidence = with_outcomes(*known, by_row=Subject.SAMPLE in labelled)
+        joined = with_outcomes(*known, by_row=Subject.SAMPLE in labelled)
+        evidence, standing = labels.beside(*joined, section)
     ordered = {entry.column for entry in entries if entry.check.ordered}
     raw = _raw(window, feeds, reference, past, counted.profile).keeping_order(ordered)
     verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))
+    told = left_out_of(left_out, feeds)
     small = notes(entries, verdicts, reference, counted.profile, *watch.spending)
-    told = (*_remarks(left_out, feeds), *earlier_told, *skew.notes, *small)
     return Assessment(
         watch=watch,
         version=version,
@@ -314,7 +319,8 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         captured=evidence.captured,
         skew=skew,
         mistakes=_mistakes(watch, window, evidence),
-        notes=told,
+        standing=standing,
+        notes=(*told, *earlier_told, *of_rows(standing, skew), *small),
     )
 
 
@@ -351,13 +357,6 @@ def _mistakes(
         return None
     every = min(watch.settings.every, window.end - window.start)
     return Mistakes.of(evidence.sample, watch.section.table, window, every)
-
-
-def _remarks(predictions: Iterable[str], feeds: Feeds) -> Iterator[str]:
-    """Tell what was left out of the sources of a window, and why."""
-    yield from (f"predictions: {told}" for told in predictions)
-    yield from (f"labels: {told}" for told in remarks(feeds.labels))
-    yield from (f"recomputed features: {told}" for told in remarks(feeds.recomputed))
 
 
 def _span(window: Window | None) -> tuple[int, int] | None:

@@ -59,22 +59,25 @@ def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on
     as_of: datetime,
     *,
     by_row: bool = False,
-) -> Evidence:
+) -> tuple[Evidence, LabelJoin | None]:
     """Put outcomes beside what is known of a window, or why there are none.
 
-    With `by_row`, the sampled rows of both sides are told what each of them cost.
+    With `by_row`, the sampled rows of both sides are told what each of them cost. Also
+    returns the join that told it, None where there is none.
     """
     if baseline.outcomes is None:
-        return _without(evidence, baseline.outcomes_cause)
+        return _without(evidence, baseline.outcomes_cause), None
     bins = baseline.reference.bins
     try:
         found = labelled(section, window, feeds, as_of, bins, sample=evidence.sample)
     except (SourceError, ChecksError, pa.ArrowException) as error:
-        return _without(evidence, f"labels: {error}")
+        return _without(evidence, f"labels: {error}"), None
     if found is None:
-        return evidence
+        return evidence, None
     evidence = judged_by(evidence, baseline, found)
-    return _with_losses(evidence, section, baseline, found) if by_row else evidence
+    if by_row:
+        evidence = _with_losses(evidence, section, baseline, found)
+    return evidence, found
 
 
 def _with_losses(

@@ -11,7 +11,11 @@ from checks.schema import Schema
 from checks.suite import Entry
 from checks.verdict import Status, Verdict
 from monitor.absent import absent
+from monitor.arrival import Standing
+from monitor.engines.base import remarks
+from monitor.feeds import Feeds
 from monitor.mrkdwn import visible
+from monitor.skew import Skew
 
 NAMED = 10
 """Segments that one line names."""
@@ -107,3 +111,17 @@ def named(names: Sequence[str]) -> str:
     """
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(map(visible, names[:NAMED])) + more
+
+
+def of_rows(standing: Standing | None, skew: Skew) -> Iterator[str]:
+    """Tell what was left out of labels, and of the rows that were compared."""
+    if standing is not None:
+        yield from standing.notes
+    yield from skew.notes
+
+
+def left_out_of(predictions: Iterable[str], feeds: Feeds) -> Iterator[str]:
+    """Tell what was left out of the sources of a window, and why."""
+    yield from (f"predictions: {told}" for told in predictions)
+    yield from (f"labels: {told}" for told in remarks(feeds.labels))
+    yield from (f"recomputed features: {told}" for told in remarks(feeds.recomputed))

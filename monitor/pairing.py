@@ -275,27 +275,22 @@ def _tallied(
     """Compare the joined rows of each feature, then those that differ with others."""
     found: dict[str, Tally | str] = {}
     for feature in features:
-        found[feature.name] = _compared(meeting, feature, joining, most, ())
+        found[feature.name] = _compared(meeting, feature, joining, most)
     differing = {
         name: one.pairs.mismatch
         for name, one in found.items()
         if not isinstance(one, str) and one.pairs.mismatch
     }
-    for feature in features:
-        if feature.name in differing:
-            others = _others(meeting, feature.name, differing)
-            if others:
-                again = _compared(meeting, feature, joining, most, others)
-                found[feature.name] = again
+    for name in differing:
+        one = found[name]
+        if not isinstance(one, str):
+            others = _others(meeting, name, differing)
+            found[name] = one.beside(others, joining.tolerance)
     return found
 
 
 def _compared(
-    meeting: _Meeting,
-    feature: Column,
-    joining: Joining,
-    most: int,
-    others: Sequence[Other],
+    meeting: _Meeting, feature: Column, joining: Joining, most: int
 ) -> Tally | str:
     name = feature.name
     try:
@@ -307,7 +302,6 @@ def _compared(
             column=name,
             kind=feature.kind,
             tolerance=joining.tolerance,
-            others=others,
             most=most,
         )
     except (ChecksError, SourceError, pa.ArrowException) as error:

@@ -12,6 +12,7 @@ from rich.text import Text
 from checks.suite import FEW_IN_SEGMENT
 from checks.verdict import Reason, Status, Verdict, is_series
 from monitor import wording
+from monitor.arrival import Standing
 from monitor.evaluate import Assessment
 from monitor.mrkdwn import visible
 from monitor.notes import named
@@ -74,6 +75,16 @@ def _rows(assessment: Assessment) -> str:
     said = wording.count(assessment.profile.rows, "row")
     sampled = assessment.profile.weight is not None
     return f"{said} of {assessment.traffic:,}" if sampled else said
+
+
+def labels(standing: Standing) -> str:
+    """Say how far the labels of a window have come."""
+    found = standing.join.outcomes
+    told = f"labels: {found.labelled:,} of {wording.count(found.rows, 'prediction')}"
+    said = [wording.percent(standing.coverage)]
+    if standing.maturity is not None:
+        said.append(f"{wording.percent(standing.maturity)} of those that will come")
+    return f"{told} ({', '.join(said)})"
 
 
 def measured(verdict: Verdict) -> str:
@@ -219,6 +230,8 @@ def table(assessment: Assessment, *, passing: bool = False) -> RenderableType:
         status = Status(cells[0])
         grid.add_row(Text(status.value, style=STYLES[status]), *map(Text, cells[1:]))
     parts: list[RenderableType] = [Text(title(assessment), style="bold")]
+    if assessment.standing is not None:
+        parts.append(Text(labels(assessment.standing)))
     parts += [Text(f"note: {note}", style="dim") for note in assessment.notes]
     if shown:
         parts.append(Padding(grid, (1, 0, 1, 0), expand=False))

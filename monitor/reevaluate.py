@@ -17,6 +17,7 @@ from checks.registry import Subject
 from checks.suite import Entry
 from checks.verdict import Verdict, overall
 from monitor import budget, periods
+from monitor.arrival import Standing, curve_of
 from monitor.baseline import Baseline
 from monitor.config import Model, Monitor
 from monitor.config.scalars import next_fire
@@ -84,8 +85,10 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
     watch = watch_of(name, model)
     baseline = baselines.of(watch, version, now)
     found = _labelled(parts, model, version, period, as_of, baseline)
-    if waiting and _unripe(model, period, found, now):
-        log.info("evaluation_waits", model=name, coverage=found.outcomes.coverage)
+    curve = curve_of(store.arrivals.learned(name, as_of))
+    standing = Standing.of(found, model, curve)
+    if waiting and _unripe(model, period, standing, now):
+        log.info("evaluation_waits", model=name, maturity=standing.ripeness)
         return None
     verdicts = _judge(watch, baseline, found)
     outcome = follow(
@@ -112,7 +115,7 @@ def reevaluate(  # noqa: PLR0913 - the whole question, in the open
         labelled=found.outcomes.labelled,
         status=overall(verdicts),
         verdicts=tuple(verdicts),
-        body=_body(store, name, baseline, found, period),
+        body=_body(store, name, baseline, standing, period),
     )
     return _committed(store, evaluation, outcome, before, under)
 
@@ -158,12 +161,12 @@ def _labelled(  # noqa: PLR0913, PLR0917 - whose labels, of when, known when
     return found
 
 
-def _unripe(model: Model, period: Window, found: LabelJoin, now: datetime) -> bool:
-    """Tell whether more labels are worth waiting for."""
+def _unripe(model: Model, period: Window, found: Standing, now: datetime) -> bool:
+    """Tell whether more labels are worth waiting for; some will never come."""
     settings = model.evaluation
     return (
         settings is not None
-        and found.outcomes.coverage < settings.maturity
+        and found.ripeness < settings.maturity
         and now < period.end + settings.patience
     )
 
@@ -218,7 +221,7 @@ def _judge(watch: Watch, baseline: Baseline, found: LabelJoin) -> list[Verdict]:
 
 
 def _body(
-    store: Store, name: str, baseline: Baseline, found: LabelJoin, period: Window
+    store: Store, name: str, baseline: Baseline, found: Standing, period: Window
 ) -> dict[str, Any]:
     """Tell every metric with its interval, and the same of the evaluations before."""
     effects = baseline.outcome_effects
@@ -227,18 +230,13 @@ def _body(
         if evaluation.period.start < period.start:
             earlier[rfc3339(evaluation.period.start)] = evaluation.body.get("metrics")
     return {
-        "metrics": _told(metrics(found.outcomes), effects),
+        "metrics": _told(metrics(found.join.outcomes), effects),
         "reference": _told(
             metrics(baseline.outcomes) if baseline.outcomes else {}, effects
         ),
         "design_effects": dict(effects),
         "previous": earlier,
-        "labels": {
-            "coverage": found.outcomes.coverage,
-            "orphans": found.orphans,
-            "superseded": found.labels.superseded,
-            "late": found.labels.late,
-        },
+        "labels": found.to_dict(),
     }
 
 

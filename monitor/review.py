@@ -61,7 +61,13 @@ def coverage(evaluation: Evaluation) -> str:
         return "no rows were predicted"
     share = wording.percent(evaluation.coverage)
     rows = wording.count(evaluation.rows, "row")
-    return f"{evaluation.labelled:,} of {rows} have labels ({share})"
+    told = f"{evaluation.labelled:,} of {rows} have labels ({share})"
+    labels = evaluation.body.get("labels", {})
+    if (maturity := labels.get("maturity")) is not None:
+        told += f", {wording.percent(maturity)} of those that will come"
+    for cause, count in labels.get("left_out", {}).items():
+        told += f"; {count:,} {cause}"
+    return told
 
 
 def _row(

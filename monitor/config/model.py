@@ -24,6 +24,7 @@ from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
 from monitor.config.capture import Capture
 from monitor.config.document import Substituted, scalar
+from monitor.config.labels import Labels
 from monitor.config.mute import MuteTime
 from monitor.config.node import Node
 from monitor.config.plugin import Plugin, PluginSection, base_of, with_folders
@@ -91,15 +92,6 @@ class ColumnSection(Node):
             return written
         kind = _KIND_OF_ROLE.get(written.get("role", ""))
         return {**written, "kind": kind} if kind else written
-
-
-class Labels(Node):
-    """Where the labels come from, and how long they take."""
-
-    source: PluginSection
-    delay: Delay = duration("0s")
-    timestamp: str | None = None
-    """The column that says when a label became known."""
 
 
 class MonitorReference(Node):

@@ -137,9 +137,12 @@ def _made(name: str, checks: Checks) -> bool:
     return checks.default and registry.get(name).default and name not in checks.off
 
 
+_LABELLED = (Subject.OUTCOMES, Subject.LABELS)
+
+
 def _needs(check: Check, model: Model) -> Iterator[Problem]:
     """Find a check that has nothing to look at for want of a role, or of a source."""
-    if check.subject is Subject.OUTCOMES and model.labels is None:
+    if check.subject in _LABELLED and model.labels is None:
         yield Problem(
             path=(check.name,),
             message="it needs labels, and the model has no source of them",

@@ -1,7 +1,14 @@
 """What Prometheus reads: one table of metrics, filled from the last committed state."""
 
 from monitor.metrics.collector import Collector, registry
-from monitor.metrics.snapshot import Daemon, Figure, Sent, Snapshot, Standing
+from monitor.metrics.snapshot import (
+    Daemon,
+    Figure,
+    LabelFigure,
+    Sent,
+    Snapshot,
+    Standing,
+)
 from monitor.metrics.table import METRICS, Metric, Sort
 
 __all__ = [
@@ -9,6 +16,7 @@ __all__ = [
     "Collector",
     "Daemon",
     "Figure",
+    "LabelFigure",
     "Metric",
     "Sent",
     "Snapshot",

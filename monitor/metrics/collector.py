@@ -19,7 +19,7 @@ from checks.verdict import Status
 from monitor.errors import StoreError
 from monitor.incident import SEARCHES
 from monitor.logs import logger
-from monitor.metrics.snapshot import Daemon, Sent, Snapshot, Standing
+from monitor.metrics.snapshot import Daemon, LabelFigure, Sent, Snapshot, Standing
 from monitor.metrics.table import METRICS
 from monitor.metrics.worst import Measured, worst
 
@@ -134,8 +134,17 @@ def _state(page: Page, snapshot: Snapshot) -> None:
         page.put("driftd_incidents_judged", count, model, judgement)
     _deliveries(page, snapshot)
     _retrainings(page, snapshot)
+    for seen in snapshot.labels:
+        _labels(page, seen)
+    _evaluated(page, snapshot)
+
+
+def _evaluated(page: Page, snapshot: Snapshot) -> None:
+    """Tell what the last evaluations came to, and how far their labels have come."""
     for model, share in sorted(snapshot.coverage.items()):
         page.put("driftd_label_coverage_ratio", share, model)
+    for model, share in sorted(snapshot.maturity.items()):
+        page.put("driftd_label_maturity_ratio", share, model)
     for figure in snapshot.figures:
         labels = (figure.model, figure.metric)
         page.put("driftd_performance", figure.value, *labels)
@@ -143,6 +152,20 @@ def _state(page: Page, snapshot: Snapshot) -> None:
             page.put("driftd_performance_low", figure.low, *labels)
         if figure.high is not None:
             page.put("driftd_performance_high", figure.high, *labels)
+
+
+def _labels(page: Page, seen: LabelFigure) -> None:
+    """Tell how far the labels of a window have come, or how long a model's take."""
+    for share, seconds in sorted(seen.delays.items()):
+        page.put("driftd_label_delay_seconds", seconds, seen.model, f"{share:g}")
+    page.at("driftd_label_newest_timestamp_seconds", seen.newest, seen.model)
+    if seen.monitor is None:
+        return
+    labels = (seen.model, seen.monitor)
+    if seen.coverage is not None:
+        page.put("driftd_window_label_coverage_ratio", seen.coverage, *labels)
+    if seen.maturity is not None:
+        page.put("driftd_window_label_maturity_ratio", seen.maturity, *labels)
 
 
 def _standing(page: Page, standing: Standing, now: datetime) -> None:

@@ -41,6 +41,21 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFigure:
+    """What is known of the labels of a monitor's last window, or of a whole model.
+
+    `delays` are seconds by the share of labels that come within them.
+    """
+
+    model: str
+    monitor: str | None = None
+    coverage: float | None = None
+    maturity: float | None = None
+    delays: Mapping[float, float] = field(default_factory=dict)
+    newest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The daemon's last committed state.
 
@@ -58,6 +73,8 @@ class Snapshot:
     judged: Mapping[tuple[str, str], int] = field(default_factory=dict)
     retrainings: Mapping[tuple[str, Retraining], int] = field(default_factory=dict)
     coverage: Mapping[str, float] = field(default_factory=dict)
+    maturity: Mapping[str, float] = field(default_factory=dict)
+    labels: tuple[LabelFigure, ...] = ()
     figures: tuple[Figure, ...] = ()
 
 

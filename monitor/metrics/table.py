@@ -183,6 +183,31 @@ METRICS: tuple[Metric, ...] = (
         "model",
     ),
     _gauge(
+        "driftd_label_maturity_ratio",
+        "Share of the labels of the last evaluation that had come, of those that will.",
+        "model",
+    ),
+    _gauge(
+        "driftd_window_label_coverage_ratio",
+        "Share of the last window's predictions whose labels had come by then.",
+        *("model", "monitor"),
+    ),
+    _gauge(
+        "driftd_window_label_maturity_ratio",
+        "Share of the last window's labels that had come by then, of those that will.",
+        *("model", "monitor"),
+    ),
+    _gauge(
+        "driftd_label_delay_seconds",
+        "How long labels take, as it was learned last: by the share that has come.",
+        *("model", "share"),
+    ),
+    _gauge(
+        "driftd_label_newest_timestamp_seconds",
+        "When the newest label came, as it was seen last.",
+        "model",
+    ),
+    _gauge(
         "driftd_performance",
         "Performance in the last evaluation.",
         *("model", "metric"),

@@ -10,16 +10,25 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from checks.verdict import Family, Status
+from monitor.arrival import curve_of
 from monitor.callbacks import Said
 from monitor.config import Config
 from monitor.errors import StoreError
 from monitor.finding import gravity
 from monitor.incident import Incident, State
-from monitor.metrics import Collector, Daemon, Figure, Snapshot, Standing, registry
+from monitor.metrics import (
+    Collector,
+    Daemon,
+    Figure,
+    LabelFigure,
+    Snapshot,
+    Standing,
+    registry,
+)
 from monitor.report import place
 from monitor.retraining import State as Retraining
 from monitor.server.state import ModelState, MonitorState
-from monitor.store import Evaluation, Outcome, Run, Store
+from monitor.store import LEARNED, Arrival, Evaluation, Outcome, Run, Store
 from monitor.window import Window, rfc3339
 
 NOBODY = Said(status=HTTPStatus.NOT_FOUND, refusal="nobody listens here")
@@ -120,6 +129,8 @@ class LiveState:
                 for (model, state), count in self.store.tallies.retrainings().items()
             },
             coverage={found.model: found.coverage for found in latest},
+            maturity={m: share for m, share in map(_maturity, latest) if share},
+            labels=tuple(map(_label_figure, self.store.arrivals.latest())),
             figures=tuple(figure for found in latest for figure in _figures(found)),
         )
 
@@ -209,6 +220,28 @@ def _latest(evaluations: list[Evaluation]) -> Iterator[Evaluation]:
 def _age(evaluation: Evaluation) -> tuple[datetime, int]:
     """Return a key that grows with every newer evaluation."""
     return evaluation.period.start, evaluation.revision
+
+
+def _maturity(evaluation: Evaluation) -> tuple[str, float | None]:
+    """Return the share of an evaluation's labels that had come, where it is known."""
+    return evaluation.model, evaluation.body.get("labels", {}).get("maturity")
+
+
+def _label_figure(seen: Arrival) -> LabelFigure:
+    """Return what a look at labels tells."""
+    if seen.monitor != LEARNED:
+        return LabelFigure(
+            model=seen.model,
+            monitor=seen.monitor,
+            coverage=seen.coverage,
+            maturity=seen.maturity,
+        )
+    curve = curve_of(seen)
+    return LabelFigure(
+        model=seen.model,
+        newest=seen.newest,
+        delays={q: curve.quantile(q) for q in (0.5, 0.9, 0.99)} if curve else {},
+    )
 
 
 def _figures(evaluation: Evaluation) -> Iterator[Figure]:

@@ -6,6 +6,8 @@ What it keeps are plain values; SQLAlchemy is imported where a store is opened.
 from typing import TYPE_CHECKING, Any
 
 from monitor.store.records import (
+    LEARNED,
+    Arrival,
     Attempt,
     AuditEntry,
     Consequences,
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from monitor.store.store import Store
 
 __all__ = [
+    "LEARNED",
+    "Arrival",
     "Attempt",
     "AuditEntry",
     "Consequences",

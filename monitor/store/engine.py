@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from monitor.errors import StoreError
 
-HEAD = "0004"
+HEAD = "0005"
 """The schema that this code speaks; a test holds it to the newest migration."""
 
 BUSY_SECONDS = 30

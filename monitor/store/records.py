@@ -57,6 +57,35 @@ class Point:
     at_current: float | None
 
 
+LEARNED = ""
+"""The monitor under whose name the looks stand from which delays are learned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What was seen at `as_of` of the labels of a window's predictions.
+
+    `content` is how long they took (`checks.delays`), `maturity` the share of those
+    that will come which had come, None where it is not known; `newest` when the last
+    one came. A look that delays are learned from stands under LEARNED.
+    """
+
+    model: str
+    monitor: str
+    window: Window
+    as_of: datetime
+    rows: int
+    labelled: int
+    content: bytes
+    maturity: float | None = None
+    newest: datetime | None = None
+
+    @property
+    def coverage(self) -> float:
+        """The share of the predictions whose labels had come."""
+        return self.labelled / self.rows if self.rows else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run and all that commits with it."""
@@ -65,6 +94,7 @@ class RunRecord:
     profile: bytes | None = None
     sample: bytes | None = None
     errors: bytes | None = None
+    arrival: Arrival | None = None
     consequences: Consequences = Consequences()
 
 

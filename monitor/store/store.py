@@ -10,8 +10,9 @@ from monitor.action import Delivery, Kind, Receipt
 from monitor.incident import Incident, Transition
 from monitor.notice import Told
 from monitor.retraining import Retraining, State
-from monitor.store import incidents, outbox, retrainings, runs, versions
+from monitor.store import arrivals, incidents, outbox, retrainings, runs, versions
 from monitor.store.approvals import Approvals
+from monitor.store.arrivals import Arrivals
 from monitor.store.database import Database
 from monitor.store.journal import Journal
 from monitor.store.leases import Leases
@@ -48,6 +49,8 @@ class Store:
         self.close = self._database.close
         self.ping = self._database.ping
         self.only_daemon = self._database.only_daemon
+        self.arrivals = Arrivals(self._transaction)
+        """What was seen of labels."""
         self.approvals = Approvals(self._transaction)
         """What people decide of retrainings."""
         self.journal = Journal(self._transaction)
@@ -89,6 +92,8 @@ class Store:
         try:
             with self._transaction(writes=True, under=under) as connection:
                 runs.add(connection, record)
+                if record.arrival is not None:
+                    arrivals.add(connection, record.arrival)
                 self._write(connection, record.consequences)
         except runs.AlreadyRunError:
             return False

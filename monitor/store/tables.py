@@ -325,6 +325,23 @@ evaluation = Table(
     UniqueConstraint("model", "period_start", "period_end", "revision"),
 )
 
+label_arrival = Table(
+    "label_arrival",
+    metadata,
+    _sequence(),
+    _text("model"),
+    _text("monitor"),
+    _time("window_start"),
+    _time("window_end"),
+    _time("as_of"),
+    _rows("rows"),
+    _rows("labelled"),
+    Column("maturity", Float),
+    Column("newest", UtcTime),
+    Column("content", LargeBinary, nullable=False),
+    UniqueConstraint("model", "monitor", "window_start", "as_of"),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -14,6 +14,7 @@ from monitor.metrics import (
     Collector,
     Daemon,
     Figure,
+    LabelFigure,
     Metric,
     Sent,
     Snapshot,
@@ -145,6 +146,28 @@ def test_incidents_deliveries_and_retrainings_are_counted() -> None:
     assert 2 == told["driftd_incidents_judged"]["flights", "noise"]
 
 
+def test_how_far_labels_have_come_is_told_of_windows_and_of_a_model() -> None:
+    told = scraped(
+        Snapshot(
+            now=NOW,
+            maturity={"flights": 0.96},
+            labels=(
+                LabelFigure(model="m", monitor="daily", coverage=0.4, maturity=0.5),
+                LabelFigure(model="n", monitor="daily", coverage=0.2),
+                LabelFigure(model="m", delays={0.5: 60.0, 0.99: 900.0}, newest=NOW),
+            ),
+        )
+    )
+    assert {("flights",): 0.96} == told["driftd_label_maturity_ratio"]
+    coverage = told["driftd_window_label_coverage_ratio"]
+    assert {("m", "daily"): 0.4, ("n", "daily"): 0.2} == coverage
+    assert {("m", "daily"): 0.5} == told["driftd_window_label_maturity_ratio"]
+    delays = {("m", "0.5"): 60.0, ("m", "0.99"): 900.0}
+    assert delays == told["driftd_label_delay_seconds"]
+    newest = told["driftd_label_newest_timestamp_seconds"]
+    assert {("m",): NOW.timestamp()} == newest
+
+
 def test_performance_is_told_with_its_interval_where_there_is_one() -> None:
     told = scraped(
         Snapshot(
@@ -191,6 +214,11 @@ def test_every_metric_of_the_table_is_told_by_a_full_state() -> None:
             judged={("flights", "real"): 1},
             retrainings={("flights", Retraining.REQUESTED): 1},
             coverage={"flights": 1.0},
+            maturity={"flights": 0.9},
+            labels=(
+                LabelFigure(model="m", monitor="daily", coverage=0.4, maturity=0.5),
+                LabelFigure(model="m", delays={0.5: 60.0}, newest=NOW),
+            ),
             figures=(Figure(model="m", metric="f1", value=0.4, low=0.3, high=0.5),),
         ),
         Daemon(

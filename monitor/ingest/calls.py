@@ -104,20 +104,20 @@ class Calls:
             self._waiting.pop(key, None)
             self._remember(key)
 
-    def overdue(self, now: datetime) -> list[tuple[Half, Met]]:
-        """Return the halves whose other has not come in time, as rows of their own."""
+    def overdue(self, now: datetime) -> list[Half]:
+        """Return the halves whose other has not come in time."""
         late = since_1970(now - PATIENCE)
         with self._lock:
             beyond = len(self._waiting) - MOST_WAITING
-            halves = [
+            return [
                 half
                 for place, half in enumerate(self._waiting.values())
                 if half.came <= late or place < beyond
             ]
-        return [
-            (half, Met(rows=self._joined(half, None), counted=_LOST[half.part]))
-            for half in halves
-        ]
+
+    def alone(self, half: Half) -> Met:
+        """Return a half as rows of its own; raises MalformedError where it is none."""
+        return Met(rows=self._joined(half, None), counted=_LOST[half.part])
 
     def restore(self, folder: Folder) -> None:
         """Take up what waited when an earlier process stopped; raises OSError."""

@@ -1,5 +1,6 @@
 """The ingest desk: every table that rows may be sent to, and what becomes of them."""
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -84,20 +85,27 @@ class Desk:
         return "; ".join(told) or None
 
     def _run(self) -> None:
+        """Look after what was taken, table by table, until the daemon stops."""
         while not self._stop.wait(LANDING_EVERY):
             for events in self.events.values():
-                try:
-                    events.overdue()
-                except LandingError as error:
-                    log.warning("calls_put_off", cause=str(error))
+                _tended("calls", events.overdue)
             for intake in self.intakes.values():
-                try:
-                    landed = intake.landing.land(self.now())
-                except LandingError as error:
-                    log.warning("landing_put_off", cause=str(error))
-                else:
-                    intake.tally.add(self.now(), REPEATED, landed.repeated)
+                _tended("landing", functools.partial(self._land, intake))
                 intake.tally.write()
+
+    def _land(self, intake: Intake) -> None:
+        landed = intake.landing.land(self.now())
+        intake.tally.add(self.now(), REPEATED, landed.repeated)
+
+
+def _tended(what: str, act: Callable[[], None]) -> None:
+    """Do something that is tried again; one table's trouble is no other's."""
+    try:
+        act()
+    except LandingError as error:
+        log.warning("put_off", what=what, cause=str(error))
+    except Exception:
+        log.exception("tending_failed", what=what)
 
 
 def behind(intake: Intake) -> bool:

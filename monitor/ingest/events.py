@@ -122,15 +122,24 @@ class Events:
         if self._halves is None:
             return
         now = self._clock()
-        for half, met in self._calls.overdue(now):
-            self._intake.store(self._read(met.rows))
+        for half in self._calls.overdue(now):
+            try:
+                met = self._calls.alone(half)
+                self._intake.store(self._read(met.rows))
+                self._intake.tally.add(now, str(met.counted), 1)
+            except MalformedError as error:
+                told = Reject(place=0, why=Why.EVENT, reason=error.reason, row=b"")
+                self._intake.put_aside(Read(rejects=[told]))
             self._calls.finish(half.key)
-            self._intake.tally.add(now, str(met.counted), 1)
         self._halves.landing.forget(now, PATIENCE)
 
     def _read(self, rows: Sequence[Mapping[str, Any]]) -> Read:
         body = msgspec.json.encode(rows)
-        return self._intake.reader.read(body, since_1970(self._clock()))
+        try:
+            return self._intake.reader.read(body, since_1970(self._clock()))
+        except Refusal as refusal:
+            reason = "its rows are more than are held at once"
+            raise MalformedError(reason, refusal.detail) from None
 
 
 def _batches(halves: Sequence[Half]) -> list[pa.RecordBatch]:

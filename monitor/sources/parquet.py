@@ -4,6 +4,7 @@ import json
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,9 +26,8 @@ from monitor.sources.storage import FileOptions, StoredFiles
 from monitor.sources.stored_parquet import ParquetFormat
 from monitor.sources.tables import FileRows
 from monitor.sources.unify import conformed, unified, within
+from monitor.sources.widths import batches
 from monitor.window import Window
-
-_BATCH_ROWS = 65_536
 
 
 @SOURCES.register("parquet")
@@ -158,10 +158,8 @@ class ParquetSource:
         if by is not None and by in stored and by not in needed:
             needed.append(by)
         with reading(file.path), opened_file(file.path) as f:
-            batches = f.iter_batches(
-                _BATCH_ROWS, row_groups=groups, columns=needed or None
-            )
-            for batch in batches:
+            again = partial(opened_file, file.path)
+            for batch in batches(f, again, groups, needed or None):
                 rows = batch
                 if window is not None and by is not None:
                     place = f"{file.path}: column {by!r}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,9 +10,8 @@ import pyarrow.parquet as pq
 from monitor.quarantine import Quarantine
 from monitor.sources.groups import Footer
 from monitor.sources.storage import StoredFile
+from monitor.sources.widths import batches
 from monitor.window import Window
-
-_BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +47,15 @@ class ParquetFormat:
             return
         with file.opened() as opened, pq.ParquetFile(opened, pre_buffer=True) as parts:
             for group in groups:
-                yield from parts.iter_batches(
-                    _BATCH_ROWS, row_groups=[group], columns=names or None
+                yield from batches(
+                    parts, partial(_encoded, file), [group], names or None
                 )
+
+
+def _encoded(file: StoredFile, names: list[str]) -> pq.ParquetFile:
+    """Open a file again, with the dictionaries of some columns kept."""
+    opened = file.opened()
+    return pq.ParquetFile(opened, pre_buffer=False, read_dictionary=names)
 
 
 @lru_cache(maxsize=1 << 14)

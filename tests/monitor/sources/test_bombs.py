@@ -81,6 +81,18 @@ def parquet_long(path: Path) -> None:
             writer.write_table(table, row_group_size=len(table))
 
 
+def parquet_wide(path: Path) -> None:
+    places = pa.array(np.zeros(1 << 16, np.int32))
+    words = pa.DictionaryArray.from_arrays(places, pa.array(["x" * 25_000]))
+    pq.write_table(pa.table({"x": words}), path, store_schema=False)
+
+
+def parquet_words(path: Path) -> None:
+    places = pa.array(np.zeros(1 << 16, np.int32))
+    words = pa.DictionaryArray.from_arrays(places, pa.array(["x" * 25_000]))
+    pq.write_table(pa.table({"x": words}), path)
+
+
 @pytest.mark.parametrize(
     "bomb",
     [
@@ -93,6 +105,8 @@ def parquet_long(path: Path) -> None:
         ("json", "a.jsonl.gz", json_lines, 1, ""),
         ("json", "a.jsonl", json_sparse, 0, "each others"),
         ("parquet", "a.parquet", parquet_long, 16 * 8 << 20, ""),
+        ("parquet", "a.parquet", parquet_wide, 1 << 16, ""),
+        ("parquet", "a.parquet", parquet_words, 1 << 16, ""),
     ],
     ids=lambda bomb: str(bomb[2].__name__),
 )

@@ -1,5 +1,6 @@
 """Capture in the daemon: a log that loses rows, and counters that know of them."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,19 @@ import pytest
 import yaml
 from prometheus_client.exposition import generate_latest
 
+from checks.profile import Bins
+from checks.quality.completeness import completeness
+from checks.schema import Schema
 from checks.traffic import Traffic
 from checks.verdict import Status, Verdict
+from monitor.capture import captured
+from monitor.config import Model, Plugin
+from monitor.config.capture import Capture
 from monitor.errors import ConfigErrors
+from monitor.feeds import Feeds
 from monitor.metrics import Collector, Daemon, Snapshot, Standing, registry
 from monitor.opening import read_config
+from monitor.sources.base import open_source
 from monitor.window import Window
 from tests.monitor.world import DAY, START, Small, config, log, rows, small, write
 
@@ -185,3 +194,32 @@ def test_a_contradiction_is_told_where_it_stands(
         read_config(file, {})
     assert told in str(caught.value)
     assert "models.churn.capture" in str(caught.value)
+
+
+def test_a_stream_of_kserve_with_three_responses_in_a_hundred_gone_is_97(
+    tmp_path: Path,
+) -> None:
+    kinds = ("request", "response")
+    lines = []
+    for k in range(10_000):
+        bodies = ({"instances": [{"amount": 50.0 + k % 9}]}, {"predictions": [0.5]})
+        for kind, body in zip(kinds[: 1 + (k % 100 >= 3)], bodies, strict=False):
+            event = {
+                "id": f"r{k}",
+                "type": f"org.kubeflow.serving.inference.{kind}",
+                "specversion": "1.0",
+                "time": str(START + k * timedelta(seconds=8)),
+                "data": body,
+            }
+            lines.append(json.dumps(event))
+    (tmp_path / "events.jsonl").write_text("\n".join(lines))
+    rows_of = Plugin(type="kserve", options={"path": "events.jsonl"}, base=tmp_path)
+    source = open_source(rows_of, timestamp="t")
+    capture = Capture(response="prediction")
+    section = Model.model_construct(capture=capture)
+    feeds = Feeds(predictions=source, every=source)
+    empty = Bins(schema=Schema.of([]), columns={}).empty()
+    told = captured(section, Window(START, START + DAY), feeds, empty)
+    found = completeness(told)
+    assert found.at_current == pytest.approx(0.97, abs=0.001)
+    assert found.n_reference == 10_000

@@ -46,6 +46,8 @@ _LASTING = {
     "no password supplied": "write the password into `url`",
     "no pg_hba.conf entry": "let the server accept driftd's user from this machine",
     "Access denied": "correct the user and password in `url`, or what it may read",
+    "command denied": "let driftd's user read it",
+    "Unknown column": "correct the name in `query`",
     "Unknown database": "correct the database's name in `url`",
     "operator does not exist": "turn the timestamp column into one in `query`",
     "does not exist": "correct the name in `url`, `table` or `query`",
@@ -112,7 +114,7 @@ class Server:
 
     def said(self, error: SQLAlchemyError) -> SourceError:
         """Return what a database said, with the cure and without the password."""
-        told = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+        told = _words(getattr(error, "orig", None) or error)
         if self.url.password:
             told = told.replace(str(self.url.password), "***")
         cure = next((fix for words, fix in _LASTING.items() if words in told), None)
@@ -169,6 +171,13 @@ def _sqlite(url: URL) -> Engine:
 def _is_uri(url: URL) -> bool:
     """Tell whether a SQLite URL is in SQLite's own form, which says how to open it."""
     return (url.database or "").startswith("file:")
+
+
+def _words(error: BaseException) -> str:
+    """Return the first line of what was said, without MySQL's number before it."""
+    parts = error.args
+    numbered = len(parts) > 1 and isinstance(parts[0], int)
+    return str(parts[1] if numbered else error).strip().split("\n")[0]
 
 
 def _passes(error: SQLAlchemyError) -> bool:

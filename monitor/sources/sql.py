@@ -1,6 +1,7 @@
 """A table or a query of a database: streamed, by windows, and never written."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Row,
     Select,
     func,
     literal,
@@ -216,14 +218,33 @@ class _Reading:
         statement = select(*what).select_from(self.relation)
         if moment is not None and window is not None:
             statement = statement.where(relation.inside(moment, window, self.zone))
-        streamed = connection.execution_options(yield_per=BATCH_ROWS)
-        with streamed.execute(statement) as rows:
-            for part in rows.partitions():
+        with _streamed(connection, statement) as parts:
+            for part in parts:
                 batch = values.batch(part, asked, self.zone, self.place)
                 if moment is not None and window is not None:
                     times = batch.column(asked.index(moment))
                     batch = within(batch, times, window, self.place)
                 yield batch.select([one.name for one in self.columns])
+
+
+@contextmanager
+def _streamed(
+    connection: Connection, statement: Select[Any]
+) -> Iterator[Iterator[Sequence[Row[Any]]]]:
+    """Walk over the rows of a statement in parts, and let go of them at the end.
+
+    The cursor of a connection that was lost is closed by nobody else.
+    """
+    driver: Any = connection.dialect.loaded_dbapi
+    rows = connection.execution_options(yield_per=BATCH_ROWS).execute(statement)
+    cursor = rows.cursor
+    try:
+        yield rows.partitions()
+    finally:
+        rows.close()
+        if cursor is not None:
+            with suppress(driver.Error):
+                cursor.close()
 
 
 def _refuse_numbers(

@@ -22,32 +22,6 @@ HOUR = timedelta(hours=1)
 RIGHT = "c4n4ry"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[MariaDb]:
-    with tempfile.TemporaryDirectory(prefix="driftd-mariadb-") as folder:
-        started = MariaDb(Path(folder))
-        try:
-            started.ask(
-                "CREATE DATABASE serving",
-                "CREATE USER ann@localhost IDENTIFIED BY 'c4n4ry'",
-                "GRANT SELECT ON serving.* TO ann@localhost",
-            )
-            yield started
-        finally:
-            started.stop()
-
-
-def source(server: MariaDb, password: str = RIGHT, **options: Any) -> Source:
-    place = server.url.set(username="ann", password=password, database="serving")
-    url = place.render_as_string(hide_password=False)
-    section = Plugin(type="sql", options={"url": url, **options})
-    return open_source(section, timestamp="t")
-
-
-def rows(opened: Source, window: Window | None = None) -> pa.Table:
-    return pa.Table.from_batches(list(opened.read(window, None)))
-
-
 TYPES = """
 CREATE TABLE serving.types (
     t datetime(6), seen timestamp(6) NULL, yes tinyint(1), small tinyint, n int,
@@ -66,8 +40,36 @@ INSERT INTO serving.types VALUES (
 """
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[MariaDb]:
+    with tempfile.TemporaryDirectory(prefix="driftd-mariadb-") as folder:
+        started = MariaDb(Path(folder))
+        try:
+            started.ask(
+                "CREATE DATABASE serving",
+                "CREATE USER ann@localhost IDENTIFIED BY 'c4n4ry'",
+                "GRANT SELECT ON serving.* TO ann@localhost",
+                "SET time_zone = '+00:00'",
+                TYPES,
+                VALUES,
+            )
+            yield started
+        finally:
+            started.stop()
+
+
+def source(server: MariaDb, password: str = RIGHT, **options: Any) -> Source:
+    place = server.url.set(username="ann", password=password, database="serving")
+    url = place.render_as_string(hide_password=False)
+    section = Plugin(type="sql", options={"url": url, **options})
+    return open_source(section, timestamp="t")
+
+
+def rows(opened: Source, window: Window | None = None) -> pa.Table:
+    return pa.Table.from_batches(list(opened.read(window, None)))
+
+
 def test_every_type_has_its_arrow_type_and_value(server: MariaDb) -> None:
-    server.ask("SET time_zone = '+00:00'", TYPES, VALUES)
     opened = source(server, table="types")
 
     table = rows(opened)

@@ -7,7 +7,7 @@ once: a row is known by its id, or by the place of its message where it has none
 import io
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,6 @@ from monitor.ingest.desk import Desk
 from monitor.ingest.intake import Intake
 from monitor.ingest.refusal import Refusal
 from monitor.ingest.rows import Read, Reject, Why
-from monitor.landing import LandingError
 from monitor.logs import logger
 from monitor.sources.base import SOURCES
 from monitor.sources.kafka import Format, KafkaSource, client_settings
@@ -39,8 +38,8 @@ MOST = 5_000
 """Messages that are made durable together."""
 GATHERING = 0.2
 """Seconds that a first message waits for others."""
-PATIENCE = 30.0
-"""Seconds between two tries, at most, where Kafka or the disk does not answer."""
+FIRST_WAIT, PATIENCE = 1.0, 30.0
+"""Seconds before the next try, at first and at most, where something fails."""
 
 _CONFLUENT = 5
 """Bytes before a record that was written with a registry: a zero, and a number."""
@@ -83,25 +82,24 @@ def consume(topic: Topic, stop: threading.Event) -> None:
 
     After trouble it begins anew with what was not acknowledged.
     """
-    from confluent_kafka import Consumer, KafkaException  # noqa: PLC0415 - an extra
+    from confluent_kafka import Consumer  # noqa: PLC0415 - an extra
 
-    wait = 1.0
+    wait = FIRST_WAIT
     while not stop.is_set():
-        consumer = Consumer(dict(topic.settings), logger=_quiet())
         try:
-            consumer.subscribe([topic.name])
-            while not stop.is_set():
-                messages = _gathered(consumer)
-                if messages:
-                    _keep(topic.intake, messages, topic.decode)
-                    _acknowledge(consumer, messages)
-                    wait = 1.0
-        except (KafkaException, LandingError, OSError) as error:
-            log.warning("topic_put_off", topic=topic.name, cause=str(error))
+            with closing(Consumer(dict(topic.settings), logger=_quiet())) as consumer:
+                consumer.subscribe([topic.name])
+                while not stop.is_set():
+                    messages = _gathered(consumer)
+                    if messages:
+                        _keep(topic.intake, messages, topic.decode)
+                        _acknowledge(consumer, messages)
+                        wait = FIRST_WAIT
+        except Exception as error:  # noqa: BLE001 - else nobody would consume any more
+            kind = type(error).__name__
+            log.warning("topic_put_off", topic=topic.name, error=kind, cause=str(error))
             stop.wait(wait)
             wait = min(2 * wait, PATIENCE)
-        finally:
-            consumer.close()
 
 
 def _gathered(consumer: "Consumer") -> "list[Message]":

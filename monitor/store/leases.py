@@ -80,9 +80,13 @@ def take(
 
 
 def renew(connection: Connection, held: Lease, period: timedelta) -> bool:
-    """Hold on to a lease for a period from now; False when another has taken it."""
+    """Hold on to a lease for a period from now; False when it is ours no longer.
+
+    One that was let go stays so, though a last renewal come late.
+    """
     until = _now(connection) + period.total_seconds()
-    kept = connection.execute(update(lease).where(*_is(held)).values(until=until))
+    ours = (*_is(held), lease.c.until > 0.0)
+    kept = connection.execute(update(lease).where(*ours).values(until=until))
     return kept.rowcount == 1
 
 

@@ -75,7 +75,7 @@ def column(name: str, kind: Kind, digits: int | None = None) -> Column:
     return Column(name=name, kind=kind, type=pa.decimal128(digits, 0))
 
 
-def described(connection: Connection, relation: FromClause) -> list[Column]:
+def described(connection: Connection, relation: FromClause, place: str) -> list[Column]:
     """Return the columns of a relation, as the database describes them.
 
     Raises SourceError for two of one name.
@@ -96,7 +96,7 @@ def described(connection: Connection, relation: FromClause) -> list[Column]:
     names = [one.name for one in found]
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
-        msg = f"column {twins[0]!r} stands twice. Fix: name each column once in `query`"
+        msg = f"{place}: column {twins[0]!r} stands twice. Fix: name each column once"
         raise SourceError(msg, permanent=True)
     return found
 

@@ -35,6 +35,7 @@ def test_a_lease_is_one_holders_until_it_is_let_go(store: Store) -> None:
     assert take(store, "b") is None
     assert store.leases.take("model churn", "b", LONG)
     store.leases.release(first)
+    assert store.leases.renew(first, LONG) is False
     assert taken(store, "b").token == first.token + 1
 
 

@@ -80,7 +80,9 @@ class App:
         self.world = world or World()
         self.store = Store.open(config.store)
         self.actions: dict[str, Action] = {
-            name: open_action(name, section, clock=self.world.clock)
+            name: open_action(
+                name, section, clock=self.world.clock, egress=config.egress.rule
+            )
             for name, section in config.actions.items()
         }
         self.reports = ReportDesk(reports_folder(config))

@@ -21,6 +21,7 @@ import httpx
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from monitor.clock import Clock
+from monitor.egress import OPEN, Egress, Guarded
 from monitor.errors import ActionError
 from monitor.plugins import Options
 from monitor.problems import mistake
@@ -223,7 +224,9 @@ def callback_token(secret: SecretStr, about: str) -> str:
     return hmac.new(key(secret), content, hashlib.sha256).hexdigest()
 
 
-def send(receiver: Receiver, request: Request, clock: Clock) -> Answer:
+def send(
+    receiver: Receiver, request: Request, clock: Clock, egress: Egress = OPEN
+) -> Answer:
     """Send a request once and return the answer of a receiver that took it.
 
     Raises ActionError as `exchange` does.
@@ -232,7 +235,7 @@ def send(receiver: Receiver, request: Request, clock: Clock) -> Answer:
     if receiver.bearer is not None:
         headers["authorization"] = f"Bearer {receiver.bearer.get_secret_value()}"
     call = Call(method="POST", url=receiver.url, headers=headers, body=request.body)
-    return exchange(call, timeout=receiver.timeout, clock=clock)
+    return exchange(call, timeout=receiver.timeout, clock=clock, egress=egress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +254,9 @@ class Call:
         return _host(self.url) or "nowhere"
 
 
-def exchange(call: Call, *, timeout: float, clock: Clock) -> Answer:
+def exchange(
+    call: Call, *, timeout: float, clock: Clock, egress: Egress = OPEN
+) -> Answer:
     """Make a call once and return the answer of a server that took it.
 
     Redirects are not followed and the environment's proxies not used. Raises
@@ -260,7 +265,11 @@ def exchange(call: Call, *, timeout: float, clock: Clock) -> Answer:
     began = clock.now()
     try:
         with (
-            httpx.Client(trust_env=False, timeout=timeout) as client,
+            httpx.Client(
+                trust_env=False,
+                timeout=timeout,
+                transport=None if egress.private else Guarded(egress),
+            ) as client,
             client.stream(
                 call.method, call.url, content=call.body, headers=dict(call.headers)
             ) as response,

@@ -100,7 +100,7 @@ class AirflowAction(ServerAction[AirflowOptions]):
             return basic(options.username or "", password)
         given = {"username": options.username, "password": password}
         try:
-            answer = Api.of(options, self.api.clock).post(
+            answer = Api.of(options, self.api.clock, self.api.egress).post(
                 "auth", "token", json_body=given
             )
         except ActionError as error:

@@ -12,6 +12,7 @@ from monitor.actions.api import Api, basic
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
 from monitor.config.scalars import Duration
+from monitor.egress import Egress
 from monitor.finding import Finding
 from monitor.incident import Incident, State
 from monitor.plugins import Options
@@ -60,7 +61,7 @@ class AlertmanagerAction:
     Options = AlertmanagerOptions
 
     def __init__(
-        self, name: str, options: AlertmanagerOptions, *, clock: Clock
+        self, name: str, options: AlertmanagerOptions, *, clock: Clock, egress: Egress
     ) -> None:
         """Take the name it has in the config."""
         self.name = name
@@ -72,6 +73,7 @@ class AlertmanagerAction:
             url=options.url,
             timeout=options.timeout,
             clock=clock,
+            egress=egress,
             headers=self._headers,
         )
 

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from monitor.action import Kind, Progress, Stage
 from monitor.actions.training import TrainingOptions
 from monitor.clock import Clock
+from monitor.egress import Egress
 from monitor.errors import ActionError
 from monitor.retraining import RetrainPolicy
 from monitor.webhooks import Answer, Call, exchange, web_address
@@ -44,6 +45,7 @@ class Api:
     url: str = field(repr=False)
     timeout: float
     clock: Clock
+    egress: Egress
     headers: Callable[[], Mapping[str, str]] = field(default=dict, repr=False)
 
     @classmethod
@@ -51,11 +53,16 @@ class Api:
         cls,
         options: ServerOptions,
         clock: Clock,
+        egress: Egress,
         headers: Callable[[], Mapping[str, str]] = dict,
     ) -> Self:
         """Return the API of the server that a user names."""
         return cls(
-            url=options.server, timeout=options.timeout, clock=clock, headers=headers
+            url=options.server,
+            timeout=options.timeout,
+            clock=clock,
+            egress=egress,
+            headers=headers,
         )
 
     def get(
@@ -103,7 +110,9 @@ class Api:
             body=body,
             takes=takes,
         )
-        return exchange(call, timeout=self.timeout, clock=self.clock)
+        return exchange(
+            call, timeout=self.timeout, clock=self.clock, egress=self.egress
+        )
 
 
 Asked = TypeVar("Asked", bound=ServerOptions)
@@ -114,12 +123,14 @@ class ServerAction(Generic[Asked]):
 
     takes = Kind.RETRAINING
 
-    def __init__(self, name: str, options: Asked, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: Asked, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config."""
         self.name = name
         self.on = options.on
         self.options = options
-        self.api = Api.of(options, clock, self.headers)
+        self.api = Api.of(options, clock, egress, self.headers)
 
     @property
     def policy(self) -> RetrainPolicy:

@@ -8,6 +8,7 @@ from checks.verdict import Family
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
+from monitor.egress import Egress
 from monitor.errors import ActionError
 from monitor.mrkdwn import visible
 from monitor.plugins import Options
@@ -42,9 +43,12 @@ class AppriseAction:
 
     Options = AppriseOptions
 
-    def __init__(self, name: str, options: AppriseOptions, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: AppriseOptions, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config."""
         del clock
+        self._egress = egress
         self.name = name
         self.on = options.on
         self._options = options
@@ -56,6 +60,9 @@ class AppriseAction:
         except ImportError as error:
             msg = "Apprise is not installed. Fix: pip install 'driftd[apprise]'"
             raise ActionError(msg, permanent=True) from error
+        if not self._egress.private:
+            msg = "where Apprise goes cannot be judged, and egress is not private"
+            raise ActionError(msg, permanent=True)
         teller = apprise.Apprise()
         for url in self._options.urls:
             if not teller.add(url.get_secret_value()):

@@ -15,6 +15,7 @@ from checks.verdict import Family
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
+from monitor.egress import Egress, resolved
 from monitor.errors import ActionError
 from monitor.mrkdwn import visible
 from monitor.plugins import Options
@@ -75,9 +76,12 @@ class EmailAction:
 
     Options = EmailOptions
 
-    def __init__(self, name: str, options: EmailOptions, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: EmailOptions, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config; messages bear their notice's date."""
         del clock
+        self._egress = egress
         self.name = name
         self.on = options.on
         self._options = options
@@ -101,6 +105,9 @@ class EmailAction:
 
     def _send(self, mail: EmailMessage) -> None:
         """Hand a message over; raises ActionError."""
+        if not self._egress.private:
+            where = self._options.host, self._options.port
+            self._egress.addresses(*where, resolved)
         handing_over = False
         try:
             with self._connected() as server:

@@ -9,6 +9,7 @@ from monitor import plugins
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
+from monitor.egress import Egress
 from monitor.logs import logger
 
 _COUNTS = ("n_firing", "n_muted", "n_resolved")
@@ -29,9 +30,11 @@ class LogAction:
         """The families of incidents that it tells of; all unless named."""
         level: Literal["info", "warning", "error"] = "warning"
 
-    def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: Options, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config; the log has a clock of its own."""
-        del clock
+        del clock, egress
         self.name = name
         self.on = options.on
         self._level = options.level

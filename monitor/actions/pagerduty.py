@@ -9,6 +9,7 @@ from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.api import Api
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
+from monitor.egress import Egress
 from monitor.notice import Reason
 from monitor.plugins import Options
 from monitor.webhooks import web_address
@@ -51,12 +52,16 @@ class PagerDutyAction:
 
     Options = PagerDutyOptions
 
-    def __init__(self, name: str, options: PagerDutyOptions, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: PagerDutyOptions, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config."""
         self.name = name
         self.on = options.on
         self._options = options
-        self._api = Api(url=options.url, timeout=options.timeout, clock=clock)
+        self._api = Api(
+            url=options.url, timeout=options.timeout, clock=clock, egress=egress
+        )
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Trigger or resolve once."""

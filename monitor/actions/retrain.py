@@ -8,6 +8,7 @@ from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.actions.training import TrainingOptions
 from monitor.clock import Clock
+from monitor.egress import Egress
 from monitor.problems import mistake
 from monitor.retraining import RetrainPolicy
 from monitor.templating import checked, rendered
@@ -49,13 +50,16 @@ class RetrainAction:
                 raise mistake(text, "take template or cloudevents out.")
             return self
 
-    def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: Options, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config; the clock dates the signatures."""
         self.name = name
         self.on = options.on
         self.idempotent = options.idempotent
         self._options = options
         self._clock = clock
+        self._egress = egress
 
     @property
     def policy(self) -> RetrainPolicy:
@@ -85,7 +89,7 @@ class RetrainAction:
             )
         else:
             request = Request.of(delivery.id, body, options.cloudevents)
-        answer = send(self._options, request, self._clock)
+        answer = send(self._options, request, self._clock, self._egress)
         return Receipt(
             remote_id=_run(answer),
             detail=f"{self._options.place} answered {answer.status}",

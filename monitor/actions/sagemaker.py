@@ -90,7 +90,12 @@ class SageMakerAction(ServerAction[SageMakerOptions]):
         }
         signed = _signed(self.options, url, content, headers)
         call = Call(method="POST", url=url, headers=signed, body=content)
-        return exchange(call, timeout=self.options.timeout, clock=self.api.clock)
+        return exchange(
+            call,
+            timeout=self.options.timeout,
+            clock=self.api.clock,
+            egress=self.api.egress,
+        )
 
 
 def _signed(

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any, NoReturn, Self
 
+import httpx
 from pydantic import Field, SecretStr, model_validator
 from slack_sdk import WebClient, WebhookClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -15,6 +16,7 @@ from monitor import plugins
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
+from monitor.egress import Egress, resolved
 from monitor.errors import ActionError
 from monitor.problems import mistake
 from monitor.slack_message import fallback, message, reply
@@ -71,15 +73,21 @@ class SlackAction:
                     raise mistake(text, "write https://hooks.slack.com/services/….")
             return self
 
-    def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: Options, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config; the clock reads Slack's dates."""
         self.name = name
         self.on = options.on
         self._options = options
         self._clock = clock
+        self._egress = egress
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Tell it once."""
+        if not self._egress.private:
+            where = httpx.URL(self._place)
+            self._egress.addresses(where.host, where.port or 443, resolved)
         try:
             if self._options.token is not None:
                 return self._with_token(delivery, self._options.token)
@@ -94,6 +102,12 @@ class SlackAction:
             sent = "Refused" not in reason and "gaierror" not in reason
             msg = f"Slack gave no answer ({reason})"
             raise ActionError(msg, permanent=False, ambiguous=sent) from None
+
+    @property
+    def _place(self) -> str:
+        """Where Slack is asked."""
+        hook = self._options.webhook_url
+        return hook.get_secret_value() if hook else self._options.base_url
 
     def _by_webhook(self, delivery: Delivery) -> Receipt:
         url = self._options.webhook_url

@@ -9,6 +9,7 @@ from checks.verdict import Family
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
+from monitor.egress import Egress
 from monitor.markdown import inert
 from monitor.plugins import Options
 from monitor.webhooks import Call, exchange, web_address
@@ -49,12 +50,15 @@ class TeamsAction:
 
     Options = TeamsOptions
 
-    def __init__(self, name: str, options: TeamsOptions, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: TeamsOptions, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config."""
         self.name = name
         self.on = options.on
         self._options = options
         self._clock = clock
+        self._egress = egress
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Post the card once."""
@@ -65,7 +69,12 @@ class TeamsAction:
             headers={"content-type": "application/json", "user-agent": "driftd"},
             body=body.body,
         )
-        exchange(call, timeout=self._options.timeout, clock=self._clock)
+        exchange(
+            call,
+            timeout=self._options.timeout,
+            clock=self._clock,
+            egress=self._egress,
+        )
         return Receipt(detail="the workflow took the card")
 
 

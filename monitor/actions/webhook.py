@@ -6,6 +6,7 @@ from checks.verdict import Family
 from monitor.action import Delivery, Kind, Receipt
 from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
+from monitor.egress import Egress
 from monitor.webhooks import Receiver, Request, send
 from monitor.window import rfc3339
 
@@ -25,13 +26,16 @@ class WebhookAction:
         idempotent: bool = True
         """Whether the receiver takes two requests of one `webhook-id` for one."""
 
-    def __init__(self, name: str, options: Options, *, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: Options, *, clock: Clock, egress: Egress
+    ) -> None:
         """Take the name it has in the config; the clock dates the signatures."""
         self.name = name
         self.on = options.on
         self.idempotent = options.idempotent
         self._options = options
         self._clock = clock
+        self._egress = egress
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Post the notice once."""
@@ -41,5 +45,5 @@ class WebhookAction:
             "timestamp": rfc3339(delivery.created),
         }
         request = Request.of(delivery.id, body, self._options.cloudevents)
-        answer = send(self._options, request, self._clock)
+        answer = send(self._options, request, self._clock, self._egress)
         return Receipt(detail=f"{self._options.place} answered {answer.status}")

@@ -24,6 +24,7 @@ from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
 from monitor.config.capture import Capture
 from monitor.config.document import Substituted, scalar
+from monitor.config.egress import EgressSection
 from monitor.config.labels import Labels
 from monitor.config.mute import MuteTime
 from monitor.config.node import Node
@@ -352,6 +353,8 @@ class Config(Node):
     )
     server: Server = Server()
     privacy: Privacy | None = None
+    egress: EgressSection = EgressSection()
+    """Where what actions send may go."""
     actions: dict[Name, PluginSection] = Field(default_factory=dict)
     models: Annotated[dict[Name, Model], BeforeValidator(with_folders)] = Field(
         min_length=1

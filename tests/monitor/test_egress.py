@@ -89,7 +89,7 @@ def test_nothing_inside_is_ever_connected_to(sink: Sink, host: str) -> None:
     client = httpx.Client(transport=Guarded(SHUT, as_the_system_reads))
     for scheme in ("http", "https"):
         with pytest.raises(
-            (ActionError, httpx.InvalidURL), match="lies inside|Invalid IPv4"
+            (ActionError, httpx.InvalidURL), match=r"lies inside|Invalid IPv4"
         ):
             client.get(f"{scheme}://{where}:{port(sink)}/")
         with pytest.raises(ActionError):  # nor by the way that actions go
@@ -178,14 +178,14 @@ def test_an_address_inside_another_is_judged_as_if_it_stood_alone(
 @pytest.mark.parametrize("kind", ["webhook", "slack", "teams", "gitlab", "email"])
 def test_an_action_goes_where_the_config_lets_it(sink: Sink, kind: str) -> None:
     place = {"host": "127.0.0.1", "port": int(port(sink))}
-    options: dict[str, Any] = {
+    options: dict[str, dict[str, Any]] = {
         "webhook": {"url": sink.url},
         "slack": {"webhook_url": sink.url},
         "teams": {"webhook_url": sink.url},
         "gitlab": {"url": sink.url, "project": "1", "token": "t"},
         "email": {**place, "security": "none", "sender": "a@b.c", "to": "a@b.c"},
-    }[kind]
-    section = Plugin(type=kind, options=options)
+    }
+    section = Plugin(type=kind, options=options[kind])
     action = open_action("mine", section, clock=SystemClock(), egress=SHUT)
     with pytest.raises(ActionError, match="lies inside this network") as caught:
         action.perform(delivery())

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -111,18 +112,22 @@ def test_a_replica_that_stood_still_longer_than_its_lease_is_fenced_off(
         )
 
     first = start("first")
-    assert first.stdout is not None
-    first.stdout.read(2)  # it is in the middle of its first model
-    first.send_signal(signal.SIGSTOP)
-    stopped = time.monotonic()
-    with start("second") as second, Store.open(url) as store:
+    with ExitStack() as ending, Store.open(url) as store:
+        ending.callback(first.kill)
+        assert first.stdout is not None
+        first.stdout.read(2)  # it is in the middle of its first model
+        first.send_signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        second = start("second")
+        ending.callback(second.kill)
         eventually(lambda: replicas.done(store, WINDOWS))
         took_over = time.monotonic() - stopped
         first.send_signal(signal.SIGCONT)
         eventually(lambda: "was lost to second" in (tmp_path / "log").read_text())
         for process in (first, second):
             process.terminate()
-        first.stdout.close()
+            assert process.stdout is not None
+            process.stdout.close()
 
         assert [first.wait(20), second.wait(20)] == [0, 0]
         assert took_over > LEASE.total_seconds()

@@ -30,6 +30,7 @@ from monitor.errors import FencedError, SourceError, StoreError
 from monitor.evaluate import Watch
 from monitor.followup import FollowUp
 from monitor.holding import PERIOD, holding
+from monitor.judging import ByData
 from monitor.logs import logger
 from monitor.opening import source
 from monitor.parts import Baselines, Parts
@@ -99,7 +100,7 @@ class App:
         self._baselines = Baselines(self.store, source)
         self.followup = FollowUp(self.store, self.actions)
         self.refresher = Refresher(config, self.store, self.actions)
-        self.cycle = Cycle(self._parts, self._baselines)
+        self.cycle = Cycle(self._parts, ByData(self._parts, self._baselines))
         self.ticked: datetime | None = None
         self._alone = threading.Lock()
 

@@ -74,10 +74,21 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What is to be committed, and what was decided about retraining, in words."""
+    """What is to be committed, and what was decided about retraining, by action."""
 
     consequences: Consequences
-    said: tuple[str, ...] = ()
+    decisions: tuple[tuple[str, Decision], ...] = ()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What was decided, in words."""
+        return _said(self.decisions)
+
+
+def _said(decisions: Iterable[tuple[str, Decision]]) -> tuple[str, ...]:
+    quiet = retraining.Reason.NOTHING_FIRING
+    told = [made.sentence for _, made in decisions if made.reason is not quiet]
+    return tuple(dict.fromkeys(told))
 
 
 def follow(
@@ -134,14 +145,14 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
     moved = {move.incident.id: move.incident for move in moves}
     own = {incident.id: incident for incident in situation.own} | moved
     elsewhere = [i for i in situation.incidents if i.id not in own]
-    asked, sent, said = _retrain(situation, [*own.values(), *elsewhere], now)
+    asked, sent, decisions = _retrain(situation, [*own.values(), *elsewhere], now)
     told = {incident.id: incident for incident in situation.ended} | own
     group = _group(situation, told.values(), elsewhere, now)
     context = Context(
         model_version=situation.model_version,
         window=situation.window,
         reference_id=situation.reference_id,
-        retraining=" ".join(said) or None,
+        retraining=" ".join(_said(decisions)) or None,
         links=situation.links if fired(moves) else {},
     )
     notices = [
@@ -161,7 +172,7 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
             deliveries=(*(n for n in notices if n is not None), *sent),
             retrainings=asked,
         ),
-        said=said,
+        decisions=decisions,
     )
 
 
@@ -193,12 +204,14 @@ def fired(moves: Sequence[Move]) -> bool:
 
 def _retrain(
     situation: Situation, incidents: Sequence[Incident], now: datetime
-) -> tuple[tuple[Retraining, ...], tuple[Delivery, ...], tuple[str, ...]]:
+) -> tuple[
+    tuple[Retraining, ...], tuple[Delivery, ...], tuple[tuple[str, Decision], ...]
+]:
     """Ask every trainer whether it is time; return requests and what was decided."""
     incidents = [one for one in incidents if not situation.quiet.dismissed(one)]
     asked: list[Retraining] = []
     sent: list[Delivery] = []
-    said: list[str] = []
+    decisions: list[tuple[str, Decision]] = []
     for trainer in situation.trainers:
         past = [r for r in situation.past if r.action == trainer.action]
         decision = retraining.reason_to_retrain(
@@ -206,8 +219,7 @@ def _retrain(
         )
         if decision.reason is retraining.Reason.CIRCUIT_OPEN:
             sent += _paged(situation, trainer, decision, past, now)
-        if decision.reason is not retraining.Reason.NOTHING_FIRING:
-            said.append(decision.sentence)
+        decisions.append((trainer.action, decision))
         if not decision.retrain:
             continue
         wanted = retraining.request(
@@ -233,7 +245,7 @@ def _retrain(
                 },
             )
         )
-    return tuple(asked), tuple(sent), tuple(dict.fromkeys(said))
+    return tuple(asked), tuple(sent), tuple(decisions)
 
 
 def _paged(

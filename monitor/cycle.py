@@ -5,28 +5,21 @@ verdicts, what follows from them and what is to be sent commit in one transactio
 sending is another's work.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import pyarrow as pa
-
-from checks.errors import ChecksError, ProfileError
-from checks.profile import Profile
-from checks.verdict import Reason, Status, Verdict, overall
+from checks.verdict import Verdict, overall
 from monitor import baseline as baselines
-from monitor import mistakes, series
 from monitor.baseline import Baseline
-from monitor.comparison import apart, earlier
 from monitor.config import Model, Monitor
 from monitor.consequence import Outcome, follow, rotate
 from monitor.errors import FencedError, SourceError, StoreError
-from monitor.evaluate import Assessment, Watch, assess
+from monitor.evaluate import Assessment, Watch
 from monitor.incident import Policy
-from monitor.learning import labels_before, learn_daily
+from monitor.judging import Judge
 from monitor.logs import logger
-from monitor.mistakes import Mistakes
-from monitor.parts import Baselines, Parts
+from monitor.parts import Parts
 from monitor.retraining import promoted
 from monitor.store.records import Consequences, Lease, Run, RunRecord
 from monitor.versions import current_version
@@ -60,12 +53,12 @@ class Rotation:
 class Cycle:
     """Evaluates what is due, in order, for every model of a config."""
 
-    def __init__(self, parts: Parts, baselines: Baselines) -> None:
-        """Hold the parts; nothing is opened yet."""
+    def __init__(self, parts: Parts, judge: Judge) -> None:
+        """Hold the parts, and who says what is to be said of a window."""
         self._parts = parts
-        self._baselines = baselines
+        self._judge = judge
 
-    def run(self, now: datetime) -> Iterator[Turn | Rotation]:
+    def run(self, now: datetime) -> Generator[Turn | Rotation, None, None]:
         """Walk over everything that is due at `now`; each is committed when yielded.
 
         A model that cannot be evaluated is told as such and holds up no other; one
@@ -102,7 +95,6 @@ class Cycle:
                 return
             if new is not None:
                 yield from self._rotate(name, new, now, lease)
-            learn_daily(self._parts, name, model, now)
             for watch in watches:
                 for window in self.due(watch, now):
                     turn = self._evaluate(watch, window, now, lease)
@@ -141,15 +133,15 @@ class Cycle:
         """Evaluate and commit one window; None when it must be tried again later."""
         bound = log.bind(model=watch.model, monitor=watch.monitor, window=str(window))
         version = self._parts.store.current_version(watch.model)
-        baseline, assessment, cause = self._attempt(watch, window, version, now)
-        if isinstance(cause, SourceError) and not cause.permanent:
+        judged = self._judge(watch, window, version, now)
+        cause = judged.cause
+        if cause is not None and not cause.permanent:
             late = now - window.end - watch.settings.delay
             if late < watch.settings.every:
                 bound.warning("window_put_off", cause=str(cause))
                 return None
-        told = None if cause is None else str(cause)
-        verdicts = assessment.verdicts if assessment else unknown(watch, str(told))
-        reference_id = baseline.id if baseline else None
+        verdicts = judged.verdicts
+        reference_id = judged.baseline.id if judged.baseline else None
         outcome = self._decide(watch, window, version, reference_id, verdicts, now)
         run = Run(
             model=watch.model,
@@ -159,25 +151,28 @@ class Cycle:
             reference_id=reference_id,
             status=overall(verdicts),
             evaluated=now,
-            cause=told,
+            cause=judged.told,
             config_hash=self._parts.config.hash,
-            verdicts=tuple(verdicts),
+            verdicts=verdicts,
         )
-        record = _record(run, assessment, outcome)
+        record = _record(run, judged.assessment, outcome)
         if not self._parts.store.record_run(record, under=lease):
             bound.info("window_evaluated_elsewhere")
             return None
-        notes = assessment.notes if assessment else ()
+        notes = judged.assessment.notes if judged.assessment else ()
         bound.info(
-            "window_evaluated", status=run.status.value, cause=told, notes=[*notes]
+            "window_evaluated",
+            status=run.status.value,
+            cause=judged.told,
+            notes=[*notes],
         )
         return Turn(
             watch=watch,
             window=window,
-            assessment=assessment,
-            baseline=baseline,
+            assessment=judged.assessment,
+            baseline=judged.baseline,
             outcome=outcome,
-            cause=told,
+            cause=judged.told,
         )
 
     def _decide(  # noqa: PLR0913, PLR0917 - all that a decision depends on
@@ -208,92 +203,6 @@ class Cycle:
             now=now,
             new_id=self._parts.new_id,
         )
-
-    def _attempt(
-        self, watch: Watch, window: Window, version: str | None, now: datetime
-    ) -> tuple[Baseline | None, Assessment | None, SourceError | None]:
-        """Evaluate one window as far as it goes; nothing is committed."""
-        baseline: Baseline | None = None
-        try:
-            known = _known(version)
-            baseline = self._baselines.of(watch, known, now)
-            assessment = assess(
-                watch,
-                window,
-                version=known,
-                baseline=baseline,
-                feeds=self._parts.feeds(watch.section, known),
-                engine=self._parts.engine,
-                earlier=self._earlier(watch, window, baseline),
-                as_of=now,
-                labels=labels_before(self._parts, watch, window, now),
-            )
-        except SourceError as error:
-            return baseline, None, error
-        except (ChecksError, pa.ArrowException) as error:
-            # A baseline that a newer driftd froze, or rows that Arrow cannot put
-            # together: no answer, and no reason to stop.
-            return baseline, None, SourceError(str(error), permanent=False)
-        return baseline, self._followed(assessment, window, now), None
-
-    def _followed(
-        self, assessment: Assessment, window: Window, now: datetime
-    ) -> Assessment:
-        """Return an assessment with the verdicts on the monitor's series."""
-        watch = assessment.watch
-        if not watch.settings.sequence:
-            return assessment
-        like = Run(
-            model=watch.model,
-            monitor=watch.monitor,
-            window=window,
-            model_version=assessment.version,
-            reference_id=assessment.baseline_id,
-            status=assessment.status,
-            evaluated=now,
-        )
-        told = assessment.verdicts
-        lasting = (*self._along(watch, like, told), *self._errors(assessment, like))
-        return replace(assessment, verdicts=(*told, *lasting))
-
-    def _along(
-        self, watch: Watch, like: Run, told: Sequence[Verdict]
-    ) -> Iterator[Verdict]:
-        """Judge the figures of checks along the windows."""
-        every, level = watch.series, watch.level
-        names = {one.check.name for one in every}
-        past = self._parts.store.points_before(like, names, series.MOST)
-        for one in every:
-            points = past.get(one.key, ())
-            yield series.judged(one, points, like.window.start, told, level)
-
-    def _errors(self, assessment: Assessment, like: Run) -> Iterator[Verdict]:
-        """Judge the single outcomes of the windows."""
-        every = assessment.watch.error_series
-        if not every:
-            return
-        kept = self._parts.store.errors_before(like, mistakes.MOST)
-        past = [Mistakes.from_bytes(start, content) for start, content in kept]
-        for one in every:
-            yield one.judged(past, assessment.mistakes)
-
-    def _earlier(
-        self, watch: Watch, window: Window, baseline: Baseline
-    ) -> list[tuple[Window, Profile]] | None:
-        """Return the windows of a trailing reference, counted; None for training."""
-        if watch.settings.reference.training:
-            return None
-        found = []
-        for span in earlier(watch.settings.reference, window):
-            kept = self._parts.store.profiles_between(
-                watch.model, watch.monitor, span.start, span.end
-            )
-            for past, content in apart(kept):
-                try:
-                    found.append((past, baseline.reference.bins.read(content)))
-                except ProfileError:
-                    continue  # counted in the bins of another reference
-        return found
 
     # ── versions ─────────────────────────────────────────────────────────────────
 
@@ -344,13 +253,6 @@ class Cycle:
         yield Rotation(model=name, old=old, new=new, outcome=outcome)
 
 
-def _known(version: str | None) -> str:
-    if version is None:
-        msg = "the model's version is not known yet"
-        raise SourceError(msg, permanent=False)
-    return version
-
-
 def _record(run: Run, assessment: Assessment | None, outcome: Outcome) -> RunRecord:
     """Put a run together with what it was made from and what follows from it."""
     if assessment is None:
@@ -369,25 +271,6 @@ def _record(run: Run, assessment: Assessment | None, outcome: Outcome) -> RunRec
         errors=assessment.mistakes.to_bytes() if assessment.mistakes else None,
         consequences=outcome.consequences,
     )
-
-
-def unknown(watch: Watch, cause: str) -> tuple[Verdict, ...]:
-    """Return the verdicts of a window that could not be read: UNKNOWN, each."""
-    checks = (
-        Verdict(
-            check=entry.check.name,
-            family=entry.check.family,
-            column=entry.column,
-            segment=None,
-            status=Status.UNKNOWN,
-            reason=Reason.UNMEASURABLE,
-            cause=cause,
-            threshold=entry.threshold.fail,
-        )
-        for entry in watch.entries
-    )
-    lasting = (one.unknown(cause) for one in watch.series)
-    return (*checks, *lasting, *(one.unknown(cause) for one in watch.error_series))
 
 
 def policy(settings: Monitor, model: Model) -> Policy:
@@ -424,5 +307,5 @@ def merged(outcomes: Sequence[Outcome]) -> Outcome:
             deliveries=tuple(d for part in parts for d in part.deliveries),
             retrainings=tuple(r for part in parts for r in part.retrainings),
         ),
-        said=tuple(said for outcome in outcomes for said in outcome.said),
+        decisions=tuple(d for outcome in outcomes for d in outcome.decisions),
     )

@@ -96,8 +96,8 @@ def _unread(watch: "Watch", cause: str) -> str:
     """Write the object of a window that could not be read."""
     import json
 
-    from monitor.cycle import unknown
     from monitor.evaluate import unevaluated
+    from monitor.judging import unknown
 
     told = unevaluated(watch, None, unknown(watch, cause), cause)
     return json.dumps(told, indent=2, allow_nan=False)

@@ -15,6 +15,7 @@ from monitor.cli.demo import demo
 from monitor.cli.evaluate import evaluate
 from monitor.cli.init import init
 from monitor.cli.operate import deliveries, incidents, retrainings, send_trial
+from monitor.cli.replay import replay
 from monitor.cli.run import run
 from monitor.cli.serve import serve
 from monitor.cli.silence import ack, silence
@@ -38,6 +39,7 @@ _COMMANDS: Mapping[str, tuple[Callable[..., int], int]] = {
     "check": (check, shell.UNEVALUATED),
     "calibrate": (calibrate, shell.UNEVALUATED),
     "run": (run, shell.UNEVALUATED),
+    "replay": (replay, shell.UNEVALUATED),
     "serve": (serve, shell.UNEVALUATED),
     "evaluate": (evaluate, shell.UNEVALUATED),
     "incidents": (incidents, shell.USAGE),

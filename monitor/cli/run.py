@@ -101,9 +101,10 @@ def _exit(events: "Sequence[Event]", waiting: "Sequence[Watch]") -> int:
 def _told(app: "App", event: "Event") -> dict[str, Any]:
     """Return an event as JSON types, with the incidents that are open after it."""
     from monitor import reevaluate
-    from monitor.cycle import Turn, unknown
+    from monitor.cycle import Turn
     from monitor.evaluate import unevaluated
     from monitor.finding import Finding, gravity
+    from monitor.judging import unknown
     from monitor.reevaluate import Reevaluation
 
     if isinstance(event, Reevaluation):

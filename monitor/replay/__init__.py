@@ -1,0 +1,1 @@
+"""Replay: a story of what windows said and people did, told to the real decisions."""

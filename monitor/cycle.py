@@ -134,12 +134,11 @@ class Cycle:
         bound = log.bind(model=watch.model, monitor=watch.monitor, window=str(window))
         version = self._parts.store.current_version(watch.model)
         judged = self._judge(watch, window, version, now)
-        cause = judged.cause
-        if cause is not None and not cause.permanent:
-            late = now - window.end - watch.settings.delay
-            if late < watch.settings.every:
-                bound.warning("window_put_off", cause=str(cause))
-                return None
+        told, settings = judged.told, watch.settings
+        last = window.end + settings.delay + settings.every
+        if judged.may_still_be_read and now < last:
+            bound.warning("window_put_off", cause=told)
+            return None
         verdicts = judged.verdicts
         reference_id = judged.baseline.id if judged.baseline else None
         outcome = self._decide(watch, window, version, reference_id, verdicts, now)
@@ -151,7 +150,7 @@ class Cycle:
             reference_id=reference_id,
             status=overall(verdicts),
             evaluated=now,
-            cause=judged.told,
+            cause=told,
             config_hash=self._parts.config.hash,
             verdicts=verdicts,
         )
@@ -159,20 +158,15 @@ class Cycle:
         if not self._parts.store.record_run(record, under=lease):
             bound.info("window_evaluated_elsewhere")
             return None
-        notes = judged.assessment.notes if judged.assessment else ()
-        bound.info(
-            "window_evaluated",
-            status=run.status.value,
-            cause=judged.told,
-            notes=[*notes],
-        )
+        notes, status = judged.notes, run.status.value
+        bound.info("window_evaluated", status=status, cause=told, notes=notes)
         return Turn(
             watch=watch,
             window=window,
             assessment=judged.assessment,
             baseline=judged.baseline,
             outcome=outcome,
-            cause=judged.told,
+            cause=told,
         )
 
     def _decide(  # noqa: PLR0913, PLR0917 - all that a decision depends on

@@ -34,6 +34,16 @@ class Judged:
     cause: SourceError | None = None
 
     @property
+    def notes(self) -> list[str]:
+        """What there is to know beside the verdicts."""
+        return [*self.assessment.notes] if self.assessment else []
+
+    @property
+    def may_still_be_read(self) -> bool:
+        """Whether it may be worth trying again."""
+        return self.cause is not None and not self.cause.permanent
+
+    @property
     def told(self) -> str | None:
         """Why nothing could be evaluated, in words."""
         return None if self.cause is None else str(self.cause)

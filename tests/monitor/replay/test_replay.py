@@ -1,8 +1,10 @@
 """`driftd replay`: differences as a scenario writes them, mistakes with their place."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import yaml
 
 from monitor.cli import main
@@ -21,8 +23,12 @@ windows:
 
 
 @pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the log as it was, and have room for a table."""
     monkeypatch.setenv("COLUMNS", "200")
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def replayed(folder: Path, story: str, *options: str) -> int:

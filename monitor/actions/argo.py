@@ -31,7 +31,7 @@ class ArgoAction(ServerAction[ArgoOptions]):
     """Sends an event that a WorkflowEventBinding submits a workflow for.
 
     The binding names the workflow `driftd-` and the payload's id (`submit.metadata.
-    name`), so that the same event again is refused: see configs/ct/argo.
+    name`), so that the same event again is refused: see configs/ct/argo.yml.
     https://argo-workflows.readthedocs.io/en/latest/events/
     """
 

@@ -34,6 +34,7 @@ from monitor.judging import ByData
 from monitor.logs import logger
 from monitor.opening import source
 from monitor.parts import Baselines, Parts
+from monitor.pressing import Answered, Buttons
 from monitor.reevaluate import Reevaluation
 from monitor.refresh import Refresher
 from monitor.remind import remind
@@ -99,6 +100,7 @@ class App:
         )
         self._baselines = Baselines(self.store, source)
         self.followup = FollowUp(self.store, self.actions)
+        self.buttons = Buttons(self.store, self.actions)
         self.refresher = Refresher(config, self.store, self.actions)
         self.cycle = Cycle(self._parts, ByData(self._parts, self._baselines))
         self.ticked: datetime | None = None
@@ -159,6 +161,10 @@ class App:
             actor = f"pipeline {one.action}"
             self.followup.record(one, said.progress, now, actor=actor)
         return said
+
+    def press(self, headers: Mapping[str, str], body: bytes) -> Answered:
+        """Do what a person wants who pressed a button in Slack."""
+        return self.buttons.press(headers, body, self.world.clock.now())
 
     def refresh(self) -> int:
         """Tell those who forget what fires; return how many incidents were told."""

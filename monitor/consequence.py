@@ -4,7 +4,7 @@ Pure: it looks at what is known, decides, and returns rows that are to be commit
 together with the verdicts. Who delivers them, and when, is another matter.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -153,6 +153,7 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
         window=situation.window,
         reference_id=situation.reference_id,
         retraining=" ".join(_said(decisions)) or None,
+        proposed=_proposed([*situation.past, *asked]),
         links=situation.links if fired(moves) else {},
     )
     notices = [
@@ -166,14 +167,45 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
         )
         for listener in (() if situation.hold else situation.listeners)
     ]
+    heard = {n.action for n in notices if n is not None}
+    waiting = _awaited(situation, asked, heard, now)
     return Outcome(
         consequences=Consequences(
             moves=tuple(moves),
-            deliveries=(*(n for n in notices if n is not None), *sent),
+            deliveries=(*(n for n in notices if n is not None), *sent, *waiting),
             retrainings=asked,
         ),
         decisions=decisions,
     )
+
+
+def _proposed(retrainings: Iterable[Retraining]) -> tuple[Mapping[str, str], ...]:
+    """Name the retrainings that wait for a person's word."""
+    waiting = (r for r in retrainings if r.state is retraining.State.PROPOSED)
+    return tuple({"id": one.id, "action": one.action} for one in waiting)
+
+
+def _awaited(
+    situation: Situation,
+    asked: Iterable[Retraining],
+    heard: Collection[str],
+    now: datetime,
+) -> list[Delivery]:
+    """Tell of new proposals whoever hears nothing else of this window."""
+    return [
+        notice.attention(
+            one.evidence,
+            about=f"proposed/{one.id}",
+            model=situation.model,
+            monitor=situation.monitor,
+            action=listener.action,
+            now=now,
+            context=Context(window=situation.window, proposed=_proposed([one])),
+        )
+        for one in asked
+        for listener in (() if situation.hold else situation.listeners)
+        if listener.action not in heard and _proposed([one])
+    ]
 
 
 def _group(

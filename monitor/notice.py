@@ -150,7 +150,8 @@ class Notice:
 
     The findings are the worst `SHOWN` of each sort; the counts are of all. `message`
     is the whole story of an ATTENTION and None otherwise, `retraining` what came of
-    the question whether to retrain, and `links` names where there is more to see.
+    the question whether to retrain, `proposed` the retrainings that wait for a person's
+    word, and `links` names where there is more to see.
     """
 
     id: str
@@ -170,6 +171,7 @@ class Notice:
     n_hushed: int = 0
     message: str | None = None
     retraining: str | None = None
+    proposed: tuple[Mapping[str, str], ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
 
     def headline(self) -> str:
@@ -218,6 +220,7 @@ class Notice:
             "n_hushed": self.n_hushed,
             "message": self.message,
             "retraining": self.retraining,
+            "proposed": [dict(one) for one in self.proposed],
             "links": dict(self.links),
         }
 
@@ -232,6 +235,7 @@ class Notice:
             **known
             | {
                 "reason": Reason(body["reason"]),
+                "proposed": tuple(body.get("proposed", ())),
                 "created": parse_time(body["created"]),
                 "window": stretch
                 and Window(parse_time(stretch["start"]), parse_time(stretch["end"])),
@@ -259,6 +263,7 @@ class Context:
     window: Window | None = None
     reference_id: str | None = None
     retraining: str | None = None
+    proposed: tuple[Mapping[str, str], ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -300,6 +305,7 @@ def notify(  # noqa: PLR0913 - everything that a notice depends on
         n_resolved=len(mine.resolved),
         n_hushed=len(mine.hushed),
         retraining=context.retraining,
+        proposed=context.proposed,
         links=context.links,
     )
     return deliver_to(action, notice, firing)
@@ -330,6 +336,7 @@ def attention(  # noqa: PLR0913 - everything that a notice depends on
         window=context.window,
         reference_id=context.reference_id,
         message=message,
+        proposed=context.proposed,
         links=context.links,
     )
     return deliver_to(action, notice, frozenset())

@@ -108,6 +108,8 @@ class Service:
             stopping=self._stop.is_set,
             ingest=self._desk.trouble if self._desk and self._desk.intakes else None,
             hear=self._app.hear,
+            press=self._app.press,
+            tell=self._app.buttons.tell,
         )
 
     def look(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from monitor.mrkdwn import bullets, inert, link, plain
+from monitor.slack_buttons import incident_buttons, retraining_buttons
 
 Block = dict[str, Any]
 
@@ -19,23 +20,32 @@ _SIGNS = {
 }
 
 
-def message(body: Mapping[str, Any]) -> list[Block]:
-    """Return a notice as the blocks of a message."""
+def message(body: Mapping[str, Any], pressed: str | None = None) -> list[Block]:
+    """Return a notice as the blocks of a message.
+
+    `pressed` is the id of the delivery that a press of a button is about; without one
+    there are no buttons.
+    """
     blocks = [_header(body), _section(inert(_headline(body)))]
     blocks += _findings(body, "firing", "*Firing*")
     blocks += _findings(body, "resolved", "*Resolved*")
     blocks += _findings(body, "muted", "*Muted*, since another explains them")
     if body.get("retraining"):
         blocks.append(_section(f"*Done*\n{inert(body['retraining'], 2_900)}"))
+    if pressed is not None:
+        blocks += incident_buttons(body, pressed)
+        blocks += retraining_buttons(body, pressed)
     return [*blocks, *_about(body)]
 
 
-def reply(body: Mapping[str, Any]) -> list[Block]:
+def reply(body: Mapping[str, Any], pressed: str | None = None) -> list[Block]:
     """Return a notice as what is said of it in the thread of its first message."""
     blocks = [_section(f"{_sign(body)} {inert(_headline(body), 2_900)}")]
     blocks += _findings(body, "resolved", "*Resolved*")
     if body.get("retraining"):
         blocks.append(_section(f"*Done*\n{inert(body['retraining'], 2_900)}"))
+    if pressed is not None:
+        blocks += retraining_buttons(body, pressed)
     return blocks
 
 

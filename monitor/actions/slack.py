@@ -18,6 +18,7 @@ from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
 from monitor.egress import Egress, resolved
 from monitor.errors import ActionError
+from monitor.mrkdwn import inert
 from monitor.problems import mistake
 from monitor.slack_message import fallback, message, reply
 from monitor.webhooks import retry_after
@@ -29,6 +30,13 @@ _UNKNOWN = frozenset({"internal_error", "fatal_error"})
 _GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
 _EVENT = "driftd_notice"
 _LONGEST_CODE = 60
+_HOOKS = (
+    ("https", "hooks.slack.com", None),
+    ("https", "hooks.slack-gov.com", None),
+)
+"""Where Slack takes answers to who pressed a button."""
+_ANSWERING = 5
+"""Seconds that such an answer gets."""
 
 # The SDK would write addresses and messages into the log, secrets among them.
 _SILENT = logging.getLogger("monitor.actions.slack.sdk")
@@ -53,6 +61,8 @@ class SlackAction:
         webhook_url: SecretStr | None = None
         token: SecretStr | None = None
         channel: str | None = None
+        signing_secret: SecretStr | None = None
+        """What its app signs with; with it, messages have buttons."""
         base_url: str = "https://slack.com/api/"
         on: frozenset[Family] = Field(default=frozenset(Family), min_length=1)
         """The families of incidents that it tells of; all unless named."""
@@ -66,6 +76,10 @@ class SlackAction:
             if (self.token is None) is not (self.channel is None):
                 text = "a token needs a channel, and a webhook_url has its own"
                 raise mistake(text, "set token and channel together.")
+            signing = self.signing_secret
+            if signing is not None and not signing.get_secret_value().strip():
+                text = "the signing_secret is empty"
+                raise mistake(text, "copy it from the app's Basic Information.")
             hook = self.webhook_url and self.webhook_url.get_secret_value()
             for url in (hook, self.base_url):
                 if url and not url.startswith(("https://", "http://")):
@@ -85,9 +99,7 @@ class SlackAction:
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Tell it once."""
-        if not self._egress.private:
-            where = httpx.URL(self._place)
-            self._egress.addresses(where.host, where.port or 443, resolved)
+        self._may_reach(httpx.URL(self._place))
         try:
             if self._options.token is not None:
                 return self._with_token(delivery, self._options.token)
@@ -104,6 +116,41 @@ class SlackAction:
             raise ActionError(msg, permanent=False, ambiguous=sent) from None
 
     @property
+    def signing_secret(self) -> SecretStr | None:
+        """What its Slack app signs with; None where there are no buttons."""
+        return self._options.signing_secret
+
+    def answer(self, url: str, text: str) -> None:
+        """Tell the one who pressed a button what came of it; raises ActionError."""
+        where, known = httpx.URL(url), httpx.URL(self._place)
+        ours = _origin(where) == _origin(known)
+        if not ours and _origin(where) not in _HOOKS:
+            msg = "no answer goes to an address that is none of Slack's"
+            raise ActionError(msg, permanent=True)
+        self._may_reach(where)
+        client = WebhookClient(
+            url, timeout=_ANSWERING, retry_handlers=[], logger=_SILENT
+        )
+        try:
+            said = client.send(
+                text=inert(text), response_type="ephemeral", replace_original=False
+            )
+        except (SlackClientError, ValueError, OSError, HTTPException) as error:
+            msg = f"Slack gave no answer ({type(error).__name__})"
+            raise ActionError(msg, permanent=True) from None
+        if said.status_code != HTTPStatus.OK:
+            self._refuse_status(said.status_code, said.headers, said.body)
+
+    def _may_reach(self, where: httpx.URL) -> None:
+        """Refuse an address that no call may go to."""
+        if not self._egress.private:
+            self._egress.addresses(where.host, where.port or 443, resolved)
+
+    def _pressed(self, delivery: Delivery) -> str | None:
+        """Return what its buttons are about; None without buttons."""
+        return delivery.id if self._options.signing_secret else None
+
+    @property
     def _place(self) -> str:
         """Where Slack is asked."""
         hook = self._options.webhook_url
@@ -117,7 +164,7 @@ class SlackAction:
             retry_handlers=[],
             logger=_SILENT,
         )
-        blocks = message(delivery.body)
+        blocks = message(delivery.body, self._pressed(delivery))
         answer = client.send(text=fallback(delivery.body), blocks=blocks)
         if answer.status_code != HTTPStatus.OK:
             self._refuse_status(answer.status_code, answer.headers, answer.body)
@@ -142,7 +189,7 @@ class SlackAction:
         told = self._found(client, delivery) or client.chat_postMessage(
             channel=self._options.channel or "",
             text=fallback(delivery.body),
-            blocks=message(delivery.body),
+            blocks=message(delivery.body, self._pressed(delivery)),
             metadata=_metadata(delivery),
             unfurl_links=False,
         )
@@ -163,14 +210,14 @@ class SlackAction:
                 channel=channel,
                 ts=ts,
                 text=fallback(delivery.body),
-                blocks=message(delivery.body),
+                blocks=message(delivery.body, self._pressed(delivery)),
             )
             told = client.chat_postMessage(
                 channel=channel,
                 thread_ts=ts,
                 reply_broadcast=delivery.reason == "changed",
                 text=fallback(delivery.body),
-                blocks=reply(delivery.body),
+                blocks=reply(delivery.body, self._pressed(delivery)),
                 metadata=_metadata(delivery),
                 unfurl_links=False,
             )
@@ -235,6 +282,10 @@ class SlackAction:
     def _wait(self, headers: Mapping[str, str]) -> float | None:
         lower = {name.lower(): value for name, value in headers.items()}
         return retry_after(lower.get("retry-after"), self._clock.now())
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _metadata(delivery: Delivery) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from monitor.metrics import (
     Standing,
     registry,
 )
+from monitor.pressing import Answered
 from monitor.report import place
 from monitor.retraining import State as Retraining
 from monitor.server.state import ModelState, MonitorState
@@ -33,6 +34,8 @@ from monitor.window import Window, rfc3339
 
 NOBODY = Said(status=HTTPStatus.NOT_FOUND, refusal="nobody listens here")
 """What a pipeline is told where no daemon is at work."""
+NO_BUTTONS = Answered(status=HTTPStatus.NOT_FOUND, text=NOBODY.refusal)
+"""What Slack is told where no daemon is at work."""
 LATE_TICK = timedelta(minutes=5)
 """A scheduler that has not looked for windows for so long hangs."""
 
@@ -50,6 +53,8 @@ class LiveState:
     clock: Callable[[], datetime]
     reports: Path
     hear: Callable[[str, Mapping[str, str], bytes], Said] = lambda *_: NOBODY
+    press: Callable[[Mapping[str, str], bytes], Answered] = lambda *_: NO_BUTTONS
+    tell: Callable[[Answered], None] = lambda _: None
     late_tick: timedelta = LATE_TICK
     stopping: Callable[[], bool] = lambda: False
     ingest: Callable[[], str | None] | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Header, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from prometheus_client.exposition import choose_encoder
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from monitor.callbacks import LONGEST
@@ -153,7 +154,7 @@ def _looking(app: FastAPI, state: ServerState) -> None:
 
 
 def _listening(app: FastAPI, state: ServerState) -> None:
-    """Add where pipelines say how the retrainings go that they took."""
+    """Add where pipelines say how retrainings go, and people what they decide."""
 
     @app.post("/v1/retrainings/{name}", tags=["retrainings"])
     async def hear(name: str, request: Request) -> JSONResponse:
@@ -162,17 +163,38 @@ def _listening(app: FastAPI, state: ServerState) -> None:
         Signed as a Standard Webhook with the action's secret, or with the callback's
         token as bearer.
         """
-        body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > LONGEST:
-                told = {"error": f"the body is longer than {LONGEST} bytes"}
-                return JSONResponse(told, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        body = await _body(request)
         headers = dict(request.headers)
         said = await run_in_threadpool(state.hear, name, headers, body)
         if said.progress is None:
             return JSONResponse({"error": said.refusal}, said.status)
         return JSONResponse({"heard": said.progress.stage.value})
+
+    @app.post("/v1/slack/actions", tags=["slack"])
+    async def press(request: Request) -> JSONResponse:
+        """Take the press of a button under a message, as Slack's app sends it.
+
+        Signed by Slack with the signing secret of the action.
+        """
+        body = await _body(request)
+        headers = dict(request.headers)
+        done = await run_in_threadpool(state.press, headers, body)
+        if done.status is not HTTPStatus.OK:
+            return JSONResponse({"error": done.text}, done.status)
+        told = {"response_type": "ephemeral", "text": done.text}
+        # Slack gives three seconds, and shows only what comes to its own address.
+        return JSONResponse(told, background=BackgroundTask(state.tell, done))
+
+
+async def _body(request: Request) -> bytes:
+    """Read a body that is not too long."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST:
+            told = f"the body is longer than {LONGEST} bytes"
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+    return body
 
 
 def report_file(folder: Path, where: str) -> Path | None:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from checks.verdict import Status
 from monitor.callbacks import Said
 from monitor.incident import Incident, State
+from monitor.pressing import Answered
 from monitor.window import Window
 
 
@@ -75,6 +76,14 @@ class ServerState(Protocol):
 
     def hear(self, name: str, headers: Mapping[str, str], body: bytes, /) -> Said:
         """Take a pipeline's own word on a retraining."""
+        ...
+
+    def press(self, headers: Mapping[str, str], body: bytes, /) -> Answered:
+        """Do what a person wants who pressed a button in Slack."""
+        ...
+
+    def tell(self, answered: Answered, /) -> None:
+        """Tell that person what came of it."""
         ...
 
     def now(self) -> datetime:

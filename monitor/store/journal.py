@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
@@ -12,7 +13,7 @@ from monitor.store.tables import audit
 
 
 class Journal:
-    """The lines of the audit, each in a transaction; both raise StoreError."""
+    """The lines of the audit, each in a transaction; all raise StoreError."""
 
     def __init__(
         self, transaction: Callable[..., AbstractContextManager[Connection]]
@@ -24,6 +25,19 @@ class Journal:
         """Write a line."""
         with self._transaction(writes=True) as connection:
             note(connection, entry)
+
+    def once(self, entry: AuditEntry, *, since: datetime) -> bool:
+        """Write a line; False where one of its event and subject stands since then."""
+        with self._transaction(writes=True) as connection:
+            before = select(audit.c.seq).where(
+                audit.c.at >= since,
+                audit.c.event == entry.event,
+                audit.c.subject == entry.subject,
+            )
+            if connection.scalar(before.limit(1)) is not None:
+                return False
+            note(connection, entry)
+        return True
 
     def newest(self, limit: int = 100) -> list[AuditEntry]:
         """Return the newest lines, the newest first."""

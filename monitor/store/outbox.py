@@ -315,6 +315,13 @@ def read(connection: Connection, limit: int, outcome: Outcome | None) -> list[Po
     return [rows.posted_of(row, tuple(tries[row["id"]])) for row in found]
 
 
+def one(connection: Connection, name: str) -> Delivery | None:
+    """Return a delivery, whatever became of it, or None."""
+    row = connection.execute(select(outbox).where(outbox.c.id == name)).mappings()
+    found = row.first()
+    return rows.delivery_of(found, memory=found["memory"]) if found else None
+
+
 def counts(connection: Connection) -> dict[tuple[str, str], int]:
     """Count the deliveries by action and outcome."""
     by = (outbox.c.action, outbox.c.outcome)

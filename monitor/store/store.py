@@ -309,6 +309,11 @@ class Store:
         with self._transaction(writes=False) as connection:
             return outbox.read(connection, limit, outcome)
 
+    def delivery(self, name: str) -> Delivery | None:
+        """Return a delivery, whatever became of it, or None."""
+        with self._transaction(writes=False) as connection:
+            return outbox.one(connection, name)
+
     def oldest_pending(self) -> datetime | None:
         """Return when the delivery that has waited longest was made, or None."""
         with self._transaction(writes=False) as connection:

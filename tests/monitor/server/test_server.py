@@ -1,6 +1,7 @@
 """The server, asked over HTTP: what it tells and refuses, how it starts and ends."""
 
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from monitor.action import Progress, Stage
 from monitor.callbacks import Said
 from monitor.errors import ServerError
 from monitor.metrics import Daemon
+from monitor.pressing import Answered
 from monitor.server import LiveState, Server, create
 from monitor.server.routes import report_file
 from monitor.store import Store
@@ -166,12 +168,13 @@ def test_a_model_that_nobody_knows_is_not_there(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_nothing_is_taken_over_http_but_the_word_of_a_pipeline(
+def test_nothing_is_taken_over_http_but_the_word_of_a_pipeline_or_of_slack(
     client: httpx.Client, method: str
 ) -> None:
     paths = client.get("/v1/openapi.json").json()["paths"]
     taking = {path for path, methods in paths.items() if method.lower() in methods}
-    assert taking == ({"/v1/retrainings/{name}"} if method == "POST" else set())
+    known = {"/v1/retrainings/{name}", "/v1/slack/actions"}
+    assert taking == (known if method == "POST" else set())
     for path in (*paths, "/", REPORT, "/static/driftd.css"):
         where = path.replace("{model}", "flights-late")
         if path in taking:
@@ -204,6 +207,37 @@ def test_a_pipeline_is_heard_with_its_own_headers_and_body(state: LiveState) -> 
     assert (unknown.status_code, unknown.json()) == (401, {"error": "not signed"})
     assert long.status_code == 413
     assert heard == [("r1", "Bearer t", b"{}"), ("r2", "Bearer t", b"{}")]
+
+
+def test_a_press_of_a_button_is_answered_at_once_and_told_to_slack_afterwards(
+    state: LiveState,
+) -> None:
+    told: list[Answered] = []
+    done = threading.Event()
+
+    def press(headers: Mapping[str, str], body: bytes) -> Answered:
+        if headers.get("x-slack-signature") != "v0=1":
+            return Answered(status=HTTPStatus.UNAUTHORIZED, text="not signed")
+        return Answered(status=HTTPStatus.OK, text=f"took {body.decode()}", reply="u")
+
+    def tell(answered: Answered) -> None:
+        told.append(answered)
+        done.set()
+
+    with (
+        Server(create(replace(state, press=press, tell=tell))) as server,
+        httpx.Client(base_url=server.url) as asking,
+    ):
+        signed = {"x-slack-signature": "v0=1"}
+        good = asking.post("/v1/slack/actions", content=b"b", headers=signed)
+        bad = asking.post("/v1/slack/actions", content=b"b")
+        long = asking.post("/v1/slack/actions", content=b"x" * 70_000)
+        assert done.wait(5)
+
+    assert good.json() == {"response_type": "ephemeral", "text": "took b"}
+    assert (bad.status_code, bad.json()) == (401, {"error": "not signed"})
+    assert long.status_code == 413
+    assert [one.reply for one in told] == ["u"]
 
 
 def test_a_daemon_that_hears_no_pipelines_says_so(client: httpx.Client) -> None:

@@ -8,11 +8,18 @@ from monitor.demo.loopback import Loopback
 from monitor.demo.slack_stand_in import SlackStandIn
 
 REACHES_OUT = True
-CANARIES = ("/services/T000/B000/demo",)
+CANARIES = ("/services/T000/B000/demo", "canary-signing")
 
 
 @contextmanager
 def receiving() -> Iterator[tuple[Loopback | None, dict[str, Any]]]:
     """Give the options of an action, and who receives from it."""
     with SlackStandIn() as slack:
-        yield slack, {"webhook_url": slack.webhook_url, "timeout": 1}
+        yield (
+            slack,
+            {
+                "webhook_url": slack.webhook_url,
+                "signing_secret": CANARIES[1],
+                "timeout": 1,
+            },
+        )

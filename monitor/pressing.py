@@ -74,7 +74,7 @@ class Buttons:
 
     def tell(self, answered: Answered) -> None:
         """Tell the person what came of it; that it fails changes nothing."""
-        action = self._actions.get(answered.action or "")
+        action: object = self._actions.get(answered.action or "")
         if answered.reply is None or not isinstance(action, Pressable):
             return
         try:

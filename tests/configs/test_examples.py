@@ -47,6 +47,14 @@ def test_an_example_is_valid(path: Path) -> None:
     verify(config, sources=SOURCES, actions=ACTIONS)
 
 
+def test_every_action_has_an_example() -> None:
+    tree = yaml.safe_load((configs() / "actions.yaml").read_text("utf-8"))
+    written = list(tree["actions"].values())
+    assert set(ACTIONS.names()) == {one["type"] for one in written}
+    for kind in ("slack", "github", "retrain", "webhook"):  # each in both its ways
+        assert 2 == sum(one["type"] == kind for one in written)
+
+
 def test_the_full_example_names_every_key() -> None:
     text = (configs() / "driftd.yaml").read_text("utf-8")
     keys = {

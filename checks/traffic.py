@@ -22,6 +22,8 @@ ROWS = "rows"
 """The name under which all rows are counted."""
 REQUESTS = "requests"
 """The name under which the serving side counts what it was asked."""
+UNANSWERED = "unanswered"
+"""The name under which rows are counted of calls that are known by halves."""
 SCORE_PARTS = 20
 """Equal parts of [0, 1] that scores are counted in."""
 MOST_LEVELS = 64

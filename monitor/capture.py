@@ -1,6 +1,7 @@
 """What reached the log of a window's traffic: counters read, and numbers looked at."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -12,13 +13,14 @@ from checks.errors import ChecksError, Unmeasurable
 from checks.profile import Profile
 from checks.schema import Kind, Role, Schema
 from checks.segment import floats
-from checks.traffic import REQUESTS, ROWS, Captured, Traffic
+from checks.traffic import REQUESTS, ROWS, UNANSWERED, Captured, Traffic
 from checks.values import hashes
-from checks.weight import WEIGHT, Weight, units_of
+from checks.weight import UNIT, WEIGHT, Weight, units_of
 from monitor.config import Model
 from monitor.config.capture import Capture, Counters
 from monitor.errors import SourceError
 from monitor.feeds import Feeds
+from monitor.landing import Counters as Counts
 from monitor.window import Window
 
 LARGEST = float(1 << 53)
@@ -30,11 +32,13 @@ def captured(
 ) -> Captured:
     """Find out what reached the log, or say why that cannot be told."""
     asked = section.capture
-    if asked is None:
+    if asked is None and feeds.door is None:
         return Captured()
     try:
-        full = _full(asked.counters, window, feeds)
-        sample = None if full is None else _sample(section.table, window, feeds)
+        full = _full(None if asked is None else asked.counters, window, feeds)
+        counted = asked is not None and asked.counters is not None
+        biased = full is not None and (counted or section.sampling is not None)
+        sample = _sample(section.table, window, feeds) if biased else None
         found = _counted(asked, full, window, feeds, profile)
     except (SourceError, ChecksError, pa.ArrowException) as error:
         return Captured(cause=f"capture: {error}")
@@ -42,16 +46,16 @@ def captured(
 
 
 def _counted(
-    asked: Capture,
+    asked: Capture | None,
     full: Traffic | None,
     window: Window | None,
     feeds: Feeds,
     profile: Profile,
 ) -> dict[str, Any]:
     """Return how many rows there should have been, and how many there are."""
-    if asked.sequence is not None:
+    if asked is not None and asked.sequence is not None:
         return _numbered(asked.sequence, asked.producer, window, feeds)
-    if asked.response is not None:
+    if asked is not None and asked.response is not None:
         return _answered(asked.response, window, feeds)
     if full is None:
         return {}
@@ -61,7 +65,15 @@ def _counted(
     cause = "the counters of the full traffic have none in this window"
     if not requests:
         return {"cause": cause}
-    return {"requests": requests, "captured": seen, "told": f"{told} counted"}
+    answered = _less(seen, full.count(UNANSWERED))
+    return {"requests": requests, "captured": answered, "told": f"{told} counted"}
+
+
+def _less(seen: Weight, unanswered: int) -> Weight:
+    """Leave out the rows of calls known by halves; how many there are is certain."""
+    total = max(0, seen.total - unanswered * UNIT)
+    squares = max(0, seen.squares - unanswered * UNIT * UNIT)
+    return replace(seen, total=total, squares=squares)
 
 
 def _full(
@@ -69,7 +81,7 @@ def _full(
 ) -> Traffic | None:
     """Add up the counters of a window; raises SourceError."""
     if asked is None or feeds.counters is None:
-        return None
+        return None if feeds.door is None else _at_the_door(feeds.door, window)
     names = [asked.name, asked.count]
     totals: dict[str, int] = {}
     for batch in feeds.counters.read(window, names):
@@ -86,6 +98,15 @@ def _full(
                 raise SourceError(msg, permanent=True)
             totals[str(name)] = totals.get(str(name), 0) + int(count)
     return Traffic.named(totals)
+
+
+def _at_the_door(counts: Counts, window: Window | None) -> Traffic:
+    """Read the daemon's own counts; raises SourceError, and Unmeasurable."""
+    try:
+        return counts.within(window)
+    except (OSError, ValueError) as error:
+        msg = f"{counts.path}: the counts cannot be read ({error})"
+        raise SourceError(msg, permanent=False) from error
 
 
 def _sample(table: Schema, window: Window | None, feeds: Feeds) -> Traffic:

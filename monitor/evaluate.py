@@ -126,7 +126,7 @@ class Watch:
             sample=self.settings.reference.training,
             pairs=compared_names(self.section),
             outcomes=self.section.labels is not None,
-            capture=self.section.capture.checks if self.section.capture else (),
+            capture=self.section.captures(self.settings.window),
         )
 
     def planned(self, reference: Reference) -> tuple[Entry, ...]:

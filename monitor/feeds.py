@@ -22,10 +22,11 @@ from checks.samples import LOSS
 from checks.schema import Schema
 from checks.weight import UNIT, WEIGHT, units_of
 from monitor.baseline import Baseline, Performance, outcome_columns
-from monitor.config import Model
+from monitor.config import FED, Model
 from monitor.engines.base import Rows
 from monitor.errors import SourceError
 from monitor.labels import LabelJoin, join_parts, label_of, losses
+from monitor.landing import Counters, Folder
 from monitor.order import Order
 from monitor.spill import HELD, Side, parted
 from monitor.window import Window
@@ -37,7 +38,8 @@ class Feeds:
 
     `history` is where earlier windows were read, None for the predictions themselves;
     `replay` what served rows are run through again. `every` are all predictions, where
-    `predictions` are but a sample of them, and `counters` counts of the full traffic.
+    `predictions` are but a sample of them, and `counters` counts of the full traffic;
+    `door` those of the rows that were sent to the daemon.
     """
 
     predictions: Rows
@@ -48,6 +50,15 @@ class Feeds:
     replay: Order | None = None
     every: Rows | None = None
     counters: Rows | None = None
+    door: Counters | None = None
+
+
+def door(section: Model) -> Counters | None:
+    """Return the counts that the daemon keeps of a model's rows; None of others."""
+    source = section.source
+    if source.type not in FED:
+        return None
+    return Counters(Folder(source.base / str(source.options["path"])).traffic)
 
 
 def with_outcomes(  # noqa: PLR0913, PLR0917 - all that outcomes depend on

@@ -17,7 +17,7 @@ from monitor.consequence import Listener, Situation, Trainer
 from monitor.engines.base import Engine, Rows
 from monitor.errors import SourceError
 from monitor.evaluate import Watch
-from monitor.feeds import Feeds
+from monitor.feeds import Feeds, door
 from monitor.logs import logger
 from monitor.notice import Routing
 from monitor.retraining import Facts, RetrainPolicy
@@ -72,6 +72,7 @@ class Parts:
             counters=opened(counters.source, counters.time, version)
             if counters
             else None,
+            door=door(model),
             reference=opened(model.reference, None, version),
             labels=opened(labels.source, labels.timestamp, version) if labels else None,
             recomputed=opened(recomputed.source, moment, version)

@@ -15,8 +15,10 @@ from monitor.app import App
 from monitor.clock import SystemClock
 from monitor.errors import ServerError, SourceError
 from monitor.ingest import Desk, IngestApi, described
+from monitor.ingest.calls import NO_REQUEST, NO_RESPONSE
+from monitor.ingest.declared import PREDICTIONS
 from monitor.ingest.feed import feeding
-from monitor.ingest.tally import ACCEPTED, REPEATED
+from monitor.ingest.tally import ACCEPTED, NOT_KEPT, REPEATED
 from monitor.landing import LandingError
 from monitor.logs import logger
 from monitor.metrics import Daemon, Sent
@@ -181,6 +183,10 @@ def _sent(desk: Desk) -> Iterator[Sent]:
             repeated=totals[REPEATED],
             rejected=intake.tally.rejected(),
             backlog=intake.landing.backlog(),
+            not_kept=totals[NOT_KEPT],
+            unanswered={"response": totals[NO_RESPONSE], "request": totals[NO_REQUEST]}
+            if what == PREDICTIONS
+            else {},
         )
 
 

@@ -21,7 +21,7 @@ from monitor.engines.base import Fragmented, Fragments, Rows
 from monitor.engines.local import LocalEngine
 from monitor.errors import ConfigError, SourceError
 from monitor.evaluate import Assessment, Watch, assess
-from monitor.feeds import Feeds
+from monitor.feeds import Feeds, door
 from monitor.incident import SCHEMA_CHANGE
 from monitor.problems import nearest
 from monitor.sampling import sampled
@@ -125,6 +125,7 @@ def check(watch: Watch, asked: Asked, *, now: datetime, shelf: Shelf) -> Assessm
         feeds=replace(
             _feeds(section, version, predictions),
             history=served,
+            door=door(section) if asked.data is None else None,
             every=_Whole(given) if asked.whole else given,
         ),
         engine=LocalEngine(),

@@ -8,7 +8,7 @@ from checks.errors import Unmeasurable
 from checks.interval import Z, normal_tail
 from checks.registry import Subject, check
 from checks.statistic import Statistic
-from checks.traffic import REQUESTS, ROWS, Captured, Traffic
+from checks.traffic import ROWS, Captured, Traffic
 from checks.verdict import Family
 from checks.weight import Weight
 
@@ -104,7 +104,8 @@ class _Gap:
 
 def _gaps(full: Traffic, sample: Traffic) -> Iterator[_Gap]:
     whole, seen = full.counts[ROWS].rows, sample.counts[ROWS]
-    for name in sorted(full.counts.keys() - {ROWS, REQUESTS}):
+    kinds = (name for name in sorted(full.counts) if "/" in name)
+    for name in kinds:
         true = full.count(name) / whole
         expected = true * seen.rows
         if min(expected, seen.rows - expected) < FEWEST:

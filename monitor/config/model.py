@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
+from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +30,7 @@ from monitor.config.egress import EgressSection
 from monitor.config.labels import Labels
 from monitor.config.mute import MuteTime
 from monitor.config.node import Node
-from monitor.config.plugin import Plugin, PluginSection, base_of, with_folders
+from monitor.config.plugin import FED, Plugin, PluginSection, base_of, with_folders
 from monitor.config.privacy import Privacy
 from monitor.config.sampling import Sampling
 from monitor.config.scalars import (
@@ -278,6 +280,24 @@ class Model(Node):
             Column(name=name, kind=column.kind, role=column.role)
             for name, column in self.columns.items()
         )
+
+    @property
+    def stretch(self) -> timedelta:
+        """How long the stretches are that rows sent to the daemon are counted by.
+
+        No window of a monitor cuts one, but those of less than a minute.
+        """
+        lengths = [one for m in self.monitors.values() for one in (m.window, m.every)]
+        seconds = (one // timedelta(seconds=1) for one in lengths)
+        return timedelta(seconds=max(60, gcd(3600, *seconds)))
+
+    def captures(self, window: timedelta) -> tuple[str, ...]:
+        """The checks of what was captured that can be made of windows so long."""
+        asked = () if self.capture is None else self.capture.checks
+        if self.source.type not in FED or window % self.stretch:
+            return asked
+        biased = ("sampling_bias",) if self.sampling is not None else ()
+        return tuple(dict.fromkeys((*asked, "completeness", *biased)))
 
     @property
     def time_column(self) -> str | None:

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from monitor.config import Config
+from monitor.config import Config, Model
 from monitor.ingest.admission import BACKLOG, Room
+from monitor.ingest.counting import Counting
 from monitor.ingest.declared import PREDICTIONS, names, tables
 from monitor.ingest.events import Events
 from monitor.ingest.intake import Intake
@@ -20,6 +21,7 @@ from monitor.ingest.table import Table
 from monitor.ingest.tally import REPEATED, Tally
 from monitor.landing import Landing, LandingError
 from monitor.logs import logger
+from monitor.sampling import Decider
 
 log = logger(__name__)
 
@@ -46,10 +48,11 @@ class Desk:
             self.reading: Executor = ThreadPoolExecutor(1, "reading")
             opened.callback(self.reading.shutdown)
             for place, (table, folder) in wanted.items():
-                intake = _opened(table, folder, clock, pool, opened)
+                model = config.models[table.model]
+                intake = _opened(table, folder, model, clock, pool, opened)
                 self.intakes[place] = intake
                 if table.what == PREDICTIONS:
-                    called = names(config.models[table.model])
+                    called = names(model)
                     calls = folder.with_name("calls")
                     events = Events(intake, calls, called, clock, pool)
                     self.events[table.model] = events
@@ -90,8 +93,8 @@ class Desk:
             for events in self.events.values():
                 _tended("calls", events.overdue)
             for intake in self.intakes.values():
+                _tended("counting", intake.write)
                 _tended("landing", functools.partial(self._land, intake))
-                intake.tally.write()
 
     def _land(self, intake: Intake) -> None:
         landed = intake.landing.land(self.now())
@@ -113,22 +116,30 @@ def behind(intake: Intake) -> bool:
     return intake.landing.backlog() > BACKLOG
 
 
-def _opened(
+def _opened(  # noqa: PLR0913, PLR0917 - what a table needs, each once
     table: Table,
     folder: Path,
+    model: Model,
     clock: Callable[[], datetime],
     pool: Executor,
     opened: ExitStack,
 ) -> Intake:
     landing = opened.enter_context(Landing.open(folder, table.shape))
     shown = table.put_aside if table.hidden else None
-    tally = Tally(folder / "tally.json")
-    opened.callback(tally.write)
-    return Intake(
+    counting = decider = None
+    if table.what == PREDICTIONS:
+        counting = Counting(table, model.table, model.stretch, landing.folder)
+        if model.sampling is not None:
+            decider = Decider.of(model.sampling, model.table)
+    intake = Intake(
         reader=RowReader(table),
         landing=landing,
         rejected=Rejected(folder / "rejected", shown),
-        tally=tally,
+        tally=Tally(folder / "tally.json"),
+        counting=counting,
+        decider=decider,
         clock=clock,
         pool=pool,
     )
+    opened.callback(intake.write)
+    return intake

@@ -50,26 +50,29 @@ class Events:
         self._intake = intake
         self._folder = folder
         self._clock = clock
-        self._pool = pool
         self._calls = Calls(intake.reader.table, names)
-        self._halves: Gatherer | None = None
+        self._landing: Landing | None = None
+        self._halves = Gatherer(self._append, pool)
         if folder.is_dir():
             self._opened()
 
-    def _opened(self) -> Gatherer:
-        if self._halves is None:
+    def _opened(self) -> Landing:
+        if self._landing is None:
             landing = Landing.open(self._folder, Shape())
             try:
                 self._calls.restore(landing.folder)
             except (OSError, ValueError, KeyError, pa.ArrowException) as error:
                 log.warning("calls_not_restored", cause=str(error))
-            self._halves = Gatherer(landing, self._clock, self._pool, _batches)
-        return self._halves
+            self._landing = landing
+        return self._landing
+
+    def _append(self, halves: Sequence[Half]) -> None:
+        self._opened().append([batch_of(halves)], self._clock())
 
     def close(self) -> None:
         """Let go of the folder; what waits is taken up again."""
-        if self._halves is not None:
-            self._halves.landing.close()
+        if self._landing is not None:
+            self._landing.close()
 
     async def take(
         self, headers: Mapping[bytes, bytes], kind: bytes, body: bytes
@@ -106,7 +109,8 @@ class Events:
         """Make a half durable, or the rows that it completes."""
         met = self._calls.meet(half)
         if met.waits:
-            await self._opened().keep([half])
+            self._opened()
+            await self._halves.keep([half])
             self._calls.wait(half)
             # The other may have come while the disk was waited for.
             met = self._calls.meet(half)
@@ -119,19 +123,19 @@ class Events:
 
     def overdue(self) -> None:
         """Keep the halves whose other is lost, and delete what is done with."""
-        if self._halves is None:
+        if self._landing is None:
             return
         now = self._clock()
         for half in self._calls.overdue(now):
             try:
                 met = self._calls.alone(half)
-                self._intake.store(self._read(met.rows))
+                self._intake.store(self._read(met.rows), unanswered=True)
                 self._intake.tally.add(now, str(met.counted), 1)
             except MalformedError as error:
                 told = Reject(place=0, why=Why.EVENT, reason=error.reason, row=b"")
                 self._intake.put_aside(Read(rejects=[told]))
             self._calls.finish(half.key)
-        self._halves.landing.forget(now, PATIENCE)
+        self._landing.forget(now, PATIENCE)
 
     def _read(self, rows: Sequence[Mapping[str, Any]]) -> Read:
         body = msgspec.json.encode(rows)
@@ -140,10 +144,6 @@ class Events:
         except Refusal as refusal:
             reason = "its rows are more than are held at once"
             raise MalformedError(reason, refusal.detail) from None
-
-
-def _batches(halves: Sequence[Half]) -> list[pa.RecordBatch]:
-    return [batch_of(halves)]
 
 
 def _events(

@@ -13,34 +13,28 @@ from typing import Any
 import pyarrow as pa
 from msgspec import Struct
 
+from monitor.ingest.counting import Counting
 from monitor.ingest.rejected import Rejected
 from monitor.ingest.rows import Read, RowReader
-from monitor.ingest.tally import ACCEPTED, REJECTED, Tally
+from monitor.ingest.tally import ACCEPTED, NOT_KEPT, REJECTED, Tally
 from monitor.landing import Landing
+from monitor.sampling import Decider
 
 GATHERING = 0.002
 """Seconds that the first row waits for others."""
 
 
-Build = Callable[[Sequence[Any]], Sequence[pa.RecordBatch]]
-"""Gathers what waits into batches."""
+Append = Callable[[Sequence[Any]], None]
+"""Makes what waits durable; raises LandingError."""
 
 
 class Gatherer:
     """Appends what many senders bring, as few times as there are syncs."""
 
-    def __init__(
-        self,
-        landing: Landing,
-        clock: Callable[[], datetime],
-        pool: Executor,
-        build: Build,
-    ) -> None:
-        """Keep the landing; nothing is waiting yet."""
-        self.landing = landing
-        self._clock = clock
+    def __init__(self, append: Append, pool: Executor) -> None:
+        """Nothing is waiting yet."""
+        self._append = append
         self._pool = pool
-        self._build = build
         self._items: list[Any] = []
         self._senders: list[asyncio.Future[None]] = []
         self._committing: asyncio.Task[None] | None = None
@@ -72,9 +66,6 @@ class Gatherer:
         finally:
             self._committing = None
 
-    def _append(self, items: Sequence[Any]) -> None:
-        self.landing.append(self._build(items), self._clock())
-
 
 def _answer(senders: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
     for sender in senders:
@@ -96,17 +87,21 @@ class Intake:
         landing: Landing,
         rejected: Rejected,
         tally: Tally,
+        counting: Counting | None = None,
+        decider: Decider | None = None,
         clock: Callable[[], datetime],
         pool: Executor,
     ) -> None:
-        """Keep the parts; nothing is waiting yet."""
+        """Keep the parts; without a decider every row is kept."""
         self.reader = reader
         self.landing = landing
         self.rejected = rejected
         self.tally = tally
+        self.counting = counting
+        self._decider = decider
         self.now = clock
         self._pool = pool
-        self._rows = Gatherer(landing, clock, pool, self._batches)
+        self._rows = Gatherer(self._append, pool)
 
     async def take(self, read: Read) -> None:
         """Keep what of a request can be kept, and put aside the rest.
@@ -122,13 +117,22 @@ class Intake:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._pool, self.put_aside, read)
 
-    def store(self, read: Read) -> None:
-        """Do the same at once, in the caller's own thread."""
+    def store(self, read: Read, *, unanswered: bool = False) -> None:
+        """Do the same at once, in the caller's own thread.
+
+        `unanswered` rows are those of calls whose other half never came.
+        """
         items = [*read.rows, *read.batches]
         if items:
-            self.landing.append(self._batches(items), self.now())
+            self._append(items, unanswered=unanswered)
         self.tally.add(self.now(), ACCEPTED, read.accepted)
         self.put_aside(read)
+
+    def write(self) -> None:
+        """Write the counts down."""
+        if self.counting is not None:
+            self.counting.write()
+        self.tally.write()
 
     def put_aside(self, read: Read) -> None:
         """Write down and count the rows that are not taken."""
@@ -140,6 +144,26 @@ class Intake:
             self.tally.add(now, f"{REJECTED}:{one.why.value}", 1)
         # What is beyond those kept is counted as the last of them.
         self.tally.add(now, f"{REJECTED}:{read.rejects[-1].why.value}", read.more)
+
+    def _append(self, items: Sequence[Any], *, unanswered: bool = False) -> None:
+        """Make durable what sampling keeps of some rows, and count all of them."""
+        now, batches = self.now(), self._batches(items)
+        kept = self._sampled(batches)
+        if kept:
+            self.landing.append(kept, now)
+        if self.counting is not None:
+            self.counting.add(batches, now, unanswered=unanswered)
+        rows = sum(batch.num_rows for batch in batches)
+        self.tally.add(now, NOT_KEPT, rows - sum(batch.num_rows for batch in kept))
+
+    def _sampled(self, batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
+        if self._decider is None:
+            return list(batches)
+        found: list[pa.RecordBatch] = []
+        for batch in batches:
+            kept = self._decider.sampled(pa.Table.from_batches([batch]))
+            found += kept.combine_chunks().to_batches() if kept.num_rows else []
+        return found
 
     def _batches(self, items: Sequence[Any]) -> list[pa.RecordBatch]:
         """Gather rows into one batch, beside those that came as such."""

@@ -20,6 +20,8 @@ log = logger(__name__)
 HOURS = 24 * 100
 """Hours that are remembered."""
 ACCEPTED, REJECTED, REPEATED = "accepted", "rejected", "repeated"
+NOT_KEPT = "not_kept"
+"""Accepted rows that sampling has left out."""
 
 Counts = Mapping[str, Mapping[str, int]]
 """By the hour's beginning, how many rows by what became of them."""

@@ -5,6 +5,7 @@ A `Landing` is one folder and one kind of row (a model's predictions, or its lab
     wal/00000007.wal                  the log: rows that are durable and not yet landed
     date=2026-03-01/00000006.parquet  landed rows, in the partition of their day
     date=2026-03-01/_00000006.ids     what these rows are known by, to land none twice
+    traffic/2026-03-01.json           counts of all rows that came, sampled or not
     landing.json                      which columns know a row, and which one dates it
 
 Any producer of rows uses it the same way, be it a request or a consumer of a queue:
@@ -24,7 +25,8 @@ the log as it will be landed, and names the Parquet files to be read beside it.
 """
 
 from monitor.landing.compaction import Shape
+from monitor.landing.counters import Counters, Stretch
 from monitor.landing.folder import Folder
 from monitor.landing.landing import Landing, LandingError
 
-__all__ = ["Folder", "Landing", "LandingError", "Shape"]
+__all__ = ["Counters", "Folder", "Landing", "LandingError", "Shape", "Stretch"]

@@ -34,6 +34,11 @@ class Folder:
         """The folder of the log's segments."""
         return self.path / "wal"
 
+    @property
+    def traffic(self) -> Path:
+        """The folder of the counts of all rows that came."""
+        return self.path / "traffic"
+
     def segment(self, number: int) -> Path:
         """Return the path of a segment of the log."""
         return self.log / f"{number:08d}.wal"

@@ -116,7 +116,10 @@ def _sent(page: Page, tables: Iterable[Sent]) -> None:
         labels = (sent.model, sent.table)
         page.put("driftd_ingest_rows_total", sent.accepted, *labels)
         page.put("driftd_ingest_repeated_rows_total", sent.repeated, *labels)
+        page.put("driftd_ingest_not_kept_rows_total", sent.not_kept, *labels)
         page.put("driftd_ingest_backlog_bytes", sent.backlog, *labels)
+        for half, count in sorted(sent.unanswered.items()):
+            page.put("driftd_ingest_unanswered_calls_total", count, sent.model, half)
         rejected.update({(sent.model, why): n for why, n in sent.rejected.items()})
     for (model, why), count in sorted(rejected.items()):
         page.put("driftd_ingest_rejected_rows_total", count, model, why)

@@ -80,7 +80,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What came to a table that rows are sent to; `rejected` by what was wrong."""
+    """What came to a table that rows are sent to; `rejected` by what was wrong.
+
+    `not_kept` were left out by sampling; `unanswered` are calls by the half that never
+    came.
+    """
 
     model: str
     table: str
@@ -88,6 +92,8 @@ class Sent:
     repeated: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     backlog: int = 0
+    not_kept: int = 0
+    unanswered: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

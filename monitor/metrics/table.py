@@ -82,6 +82,16 @@ METRICS: tuple[Metric, ...] = (
         *("model", "table"),
     ),
     _counter(
+        "driftd_ingest_not_kept_rows_total",
+        "Rows that were taken and counted, and that sampling has left out.",
+        *("model", "table"),
+    ),
+    _counter(
+        "driftd_ingest_unanswered_calls_total",
+        "Calls of an inference logger of which one half never came, by that half.",
+        *("model", "missing"),
+    ),
+    _counter(
         "driftd_ingest_rejected_rows_total",
         "Rows that were sent and are in quarantine, by what is wrong with them.",
         *("model", "reason"),

@@ -172,6 +172,8 @@ def _chances(key: pa.ChunkedArray | None, rows: int) -> tuple[Floats, Bools]:
     if key is None:
         return np.zeros(rows), np.ones(rows, np.bool_)
     try:
+        if pa.types.is_integer(key.type):
+            key = pc.cast(key, pa.string())  # one log may spell what another counts
         drawn = mix(hashes(key) ^ SALT)
     except Unmeasurable:
         return np.zeros(rows), np.ones(rows, np.bool_)

@@ -227,7 +227,14 @@ def test_every_metric_of_the_table_is_told_by_a_full_state() -> None:
             config_read=NOW,
             ticked=NOW,
             reports={"drawn": 1},
-            sent=(Sent(model="m", table="labels", accepted=1, rejected={"id": 1}),),
+            sent=(
+                Sent(
+                    model="m",
+                    table="predictions",
+                    rejected={"id": 1},
+                    unanswered={"response": 1},
+                ),
+            ),
         ),
     )
     assert [] == [metric.name for metric in METRICS if metric.name not in told]

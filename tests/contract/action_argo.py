@@ -24,8 +24,9 @@ def handle(request: Request, server: Target) -> Answer:
     if request.method == "POST":
         assert request.path == "/api/v1/events/ml/driftd"
         name = body(request)["id"]
-        if name not in server.started:  # the binding names the workflow by the id
-            server.start(name)
+        if name in server.started:  # the binding names the workflow by the id
+            return answer({"code": 13, "message": "failed to dispatch event"}, 500)
+        server.start(name)
         return answer({})
     name = request.path.removeprefix("/api/v1/workflows/ml/driftd-")
     if name not in server.states:

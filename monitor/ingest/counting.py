@@ -108,14 +108,16 @@ class Counting:
         """Count what waits, and write it down; a full disk is tried again."""
         with self._counting:
             self._count()
-            for stretch in sorted(self._counted):
+            for day in sorted({stretch.start.date() for stretch in self._counted}):
+                mine = {s: t for s, t in self._counted.items() if s.start.date() == day}
                 try:
-                    self._counters.add({stretch: self._counted[stretch]})
+                    self._counters.add(day, mine)
                 except OSError as error:
                     place = str(self._counters.path)
                     log.warning("counts_not_written", path=place, cause=str(error))
                     return
-                del self._counted[stretch]
+                for stretch in mine:
+                    del self._counted[stretch]
 
     def _count(self) -> None:
         with self._adding:

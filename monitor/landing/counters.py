@@ -7,7 +7,7 @@ that is killed forgets what it had not written yet, and counts nothing twice.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from checks.errors import Unmeasurable
@@ -43,15 +43,14 @@ class Counters:
 
     path: Path
 
-    def add(self, counted: Counted) -> None:
+    def add(self, day: date, counted: Counted) -> None:
         """Add to the counts of a day, durably; raises OSError, and nothing is added."""
-        for file, mine in self._by_file(counted).items():
-            found = dict(self._there(file))
-            for stretch, traffic in mine.items():
-                before = found.get(stretch)
-                found[stretch] = traffic if before is None else before.merge(traffic)
-            self.path.mkdir(exist_ok=True)
-            write_durably(file, _written(found))
+        file = self.path / f"{day:%Y-%m-%d}.json"
+        found = dict(self._there(file))
+        for stretch, traffic in counted.items():
+            found[stretch] = found.get(stretch, Traffic()).merge(traffic)
+        self.path.mkdir(exist_ok=True)
+        write_durably(file, _written(found))
 
     def within(self, window: Window | None) -> Traffic:
         """Return the counts of a window (None: all there are).
@@ -72,14 +71,6 @@ class Counters:
             return files
         first, last = (f"{moment:%Y-%m-%d}" for moment in (window.start, window.end))
         return [file for file in files if first <= file.stem <= last]
-
-    def _by_file(self, counted: Counted) -> dict[Path, dict[Stretch, Traffic]]:
-        found: dict[Path, dict[Stretch, Traffic]] = {}
-        for stretch, traffic in counted.items():
-            day = stretch.start.astimezone(UTC)
-            file = self.path / f"{day:%Y-%m-%d}.json"
-            found.setdefault(file, {})[stretch] = traffic
-        return found
 
     def _there(self, file: Path) -> Iterator[tuple[Stretch, Traffic]]:
         """Read what is added to; a file that cannot be read is put aside."""
@@ -128,6 +119,6 @@ def _read(file: Path) -> Iterator[tuple[Stretch, Traffic]]:
             stretch = Stretch(parse_time(start), timedelta(seconds=int(length)))
             named = {str(name): int(count) for name, count in counts.items()}
             yield stretch, Traffic.named(named)
-    except (KeyError, TypeError, AttributeError) as error:
-        msg = f"{file} holds no counts ({error!r}). Fix: delete it"
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        msg = f"{file} holds no counts ({error}). Fix: delete it"
         raise ValueError(msg) from error

@@ -1,5 +1,8 @@
 """Rows that are sampled as they come in: kept with weights, and all of them counted."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from checks.errors import Unmeasurable
 from checks.traffic import ROWS, UNANSWERED, Traffic
 from checks.verdict import Status, Verdict
 from checks.weight import WEIGHT
@@ -20,7 +24,7 @@ from monitor.ingest.calls import PATIENCE
 from monitor.sampling import sampled
 from monitor.sources.base import open_source
 from monitor.window import Window
-from tests.monitor.ingest.pushed import DAY, Pushed, found, serving
+from tests.monitor.ingest.pushed import DAY, Pushed, config, found, serving
 from tests.monitor.ingest.test_events import ask, binary, say
 from tests.monitor.world import Small, rows, small
 
@@ -140,6 +144,76 @@ def test_rows_of_calls_whose_response_never_came_are_counted(tmp_path: Path) -> 
         pushed.desk.events["churn"].overdue()
         told = counted(pushed)
     assert (told.count(ROWS), told.count(UNANSWERED)) == (20, 3)
+
+
+SENDING = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from monitor.ingest import Desk
+from monitor.opening import read_config
+now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+with Desk(read_config(Path(sys.argv[1]), {}), lambda: now) as desk:
+    intake = desk.intakes["churn", "predictions"]
+    for batch in range(int(sys.argv[2]), 10**9):
+        rows = ",".join(
+            f'{{"id": "{batch}-{i}", "at": "2026-03-02T11:00:00Z"}}' for i in range(20)
+        )
+        read = intake.reader.read(f"[{rows}]".encode(), int(now.timestamp()) * 10**6)
+        intake.store(read)
+        intake.write()
+        print(batch, flush=True)
+"""
+
+
+def test_a_daemon_that_is_killed_counts_no_row_twice_and_forgets_few(
+    tmp_path: Path,
+) -> None:
+    config(tmp_path, model=TENTH)
+    done = 0
+    for round_ in range(2):
+        code = [sys.executable, "-c", SENDING, str(tmp_path / "driftd.yaml"), str(done)]
+        with subprocess.Popen(code, stdout=subprocess.PIPE, text=True) as sender:
+            assert sender.stdout is not None
+            for line in sender.stdout:
+                done = int(line)
+                if done % 97 == 40 + 7 * round_:
+                    sender.send_signal(signal.SIGKILL)
+                    break
+            for line in sender.stdout:
+                done = int(line)
+        done += 1  # the last may be counted, and was not told
+    with serving(tmp_path, model=TENTH) as pushed:
+        told = counted(pushed).count(ROWS)
+    assert 20 * done - 60 <= told <= 20 * done + 20
+
+
+def test_counts_that_are_damaged_are_told_and_put_aside(tmp_path: Path) -> None:
+    with serving(tmp_path) as pushed:
+        send(pushed, rows(DAY.start, 100))
+        counted(pushed)
+        (file,) = (tmp_path / "ingest/churn/predictions/traffic").glob("*.json")
+        file.write_text("{")
+        with pytest.raises(ValueError, match="holds no counts"):
+            counted(pushed)
+        send(pushed, rows(DAY.start, 100, id=[f"b{i}" for i in range(100)]))
+        assert counted(pushed).count(ROWS) == 100
+    assert file.with_suffix(".damaged").exists()
+
+
+def test_a_window_that_cuts_an_hour_is_not_judged_by_its_counts(
+    tmp_path: Path,
+) -> None:
+    half = Window(DAY.start, DAY.start + timedelta(minutes=90))
+    with serving(tmp_path) as pushed:
+        send(pushed, rows(DAY.start, 240))
+        with pytest.raises(Unmeasurable, match="the window cuts one"):
+            counted(pushed, half)
+    often = {"window": "30m", "every": "30m"}
+    (tmp_path / "b").mkdir()
+    with serving(tmp_path / "b", daily=often) as pushed:
+        send(pushed, rows(DAY.start, 240))
+        assert counted(pushed, half).count(ROWS) == 15
 
 
 # ── what a window makes of it ─────────────────────────────────────────────────────────

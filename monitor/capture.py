@@ -18,6 +18,7 @@ from checks.values import hashes
 from checks.weight import UNIT, WEIGHT, Weight, units_of
 from monitor.config import Model
 from monitor.config.capture import Capture, Counters
+from monitor.engines.base import Rows
 from monitor.errors import SourceError
 from monitor.feeds import Feeds
 from monitor.landing import Counters as Counts
@@ -34,11 +35,13 @@ def captured(
     asked = section.capture
     if asked is None and feeds.door is None:
         return Captured()
+    counted = asked is not None and asked.counters is not None
+    biased = counted or section.sampling is not None
+    told = asked is not None and (asked.sequence or asked.response)
     try:
-        full = _full(None if asked is None else asked.counters, window, feeds)
-        counted = asked is not None and asked.counters is not None
-        biased = full is not None and (counted or section.sampling is not None)
-        sample = _sample(section.table, window, feeds) if biased else None
+        full = _full(asked, window, feeds) if biased or not told else None
+        compared = biased and full is not None
+        sample = _sample(section.table, window, feeds) if compared else None
         found = _counted(asked, full, window, feeds, profile)
     except (SourceError, ChecksError, pa.ArrowException) as error:
         return Captured(cause=f"capture: {error}")
@@ -76,15 +79,20 @@ def _less(seen: Weight, unanswered: int) -> Weight:
     return replace(seen, total=total, squares=squares)
 
 
-def _full(
-    asked: Counters | None, window: Window | None, feeds: Feeds
-) -> Traffic | None:
-    """Add up the counters of a window; raises SourceError."""
-    if asked is None or feeds.counters is None:
-        return None if feeds.door is None else _at_the_door(feeds.door, window)
+def _full(asked: Capture | None, window: Window | None, feeds: Feeds) -> Traffic | None:
+    """Add up the counters of a window: those that are named, or the daemon's own.
+
+    Raises SourceError, and Unmeasurable.
+    """
+    if asked is not None and asked.counters is not None and feeds.counters is not None:
+        return _added_up(asked.counters, window, feeds.counters)
+    return None if feeds.door is None else _at_the_door(feeds.door, window)
+
+
+def _added_up(asked: Counters, window: Window | None, counters: Rows) -> Traffic:
     names = [asked.name, asked.count]
     totals: dict[str, int] = {}
-    for batch in feeds.counters.read(window, names):
+    for batch in counters.read(window, names):
         for wanted in names:
             if wanted not in batch.schema.names:
                 msg = f"the counters have no column {wanted!r}. Fix: name it in capture"

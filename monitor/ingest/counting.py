@@ -124,8 +124,12 @@ class Counting:
             pending, self._pending, self._rows = self._pending, [], 0
         for unanswered in (False, True):
             found = [one for one in pending if one.unanswered is unanswered]
-            if found:
-                self._add(found, unanswered=unanswered)
+            try:
+                if found:
+                    self._add(found, unanswered=unanswered)
+            except Exception:
+                # The rows are durable: whoever sent them must not hear of this.
+                log.exception("rows_not_counted", table=self._table.model)
 
     def _add(self, pending: Sequence[_Waiting], *, unanswered: bool) -> None:
         rows = joined([one.rows for one in pending])

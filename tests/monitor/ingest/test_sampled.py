@@ -146,6 +146,28 @@ def test_rows_of_calls_whose_response_never_came_are_counted(tmp_path: Path) -> 
     assert (told.count(ROWS), told.count(UNANSWERED)) == (20, 3)
 
 
+def test_a_limit_holds_as_rows_come_and_their_weights_say_how_many_came(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, model={"sampling": {"rows": "400 per 1d"}}) as pushed:
+        table = rows(DAY.start, 6000)
+        for part in range(12):
+            send(pushed, table.slice(500 * part, 500))
+        kept = found(pushed.config)
+    assert 200 < kept.num_rows <= 400
+    assert pc.sum(kept[WEIGHT]).as_py() == pytest.approx(6000, rel=0.3)
+
+
+def test_a_disk_that_is_full_loses_no_count(tmp_path: Path) -> None:
+    with serving(tmp_path) as pushed:
+        place = tmp_path / "ingest/churn/predictions/traffic"
+        place.write_text("in the way")
+        send(pushed, rows(DAY.start, 100))
+        pushed.desk.intakes["churn", "predictions"].write()
+        place.unlink()
+        assert counted(pushed).count(ROWS) == 100
+
+
 SENDING = """
 import sys
 from datetime import UTC, datetime

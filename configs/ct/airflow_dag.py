@@ -2,7 +2,8 @@
 
 Put it into the folder of DAGs with driftd_payload.py, train.sh and retrain.py in a
 folder `driftd` beside it. The run's conf is the retraining; its id is the run's, so
-that asked for twice it runs once. How it goes driftd asks Airflow itself.
+that asked for twice it runs once. How it goes driftd asks Airflow itself. The worker's
+variable MODEL_OUT says where the model goes.
 """
 
 import json
@@ -26,6 +27,7 @@ FILES = Path(__file__).parent / "driftd"
     start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - Python 3.9 too
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=False,  # a paused DAG queues what it is asked for
     tags=["driftd"],
 )
 def retrain() -> None:

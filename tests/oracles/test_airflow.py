@@ -10,9 +10,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import httpx
@@ -23,37 +24,32 @@ from monitor.actions.base import open_action
 from monitor.clock import ManualClock
 from monitor.config import Plugin
 from monitor.errors import ActionError
+from monitor.shipped import configs
 
 HOME = Path(__file__).parents[2] / os.environ.get("AIRFLOW_VENV", ".venv-airflow")
 PATIENCE = 90.0
-DAG = """
-from datetime import datetime
-
-from airflow.sdk import dag, task
+FILES = configs() / "ct"
 
 
-@dag(dag_id="retrain", schedule=None, start_date=datetime(2020, 1, 1), catchup=False,
-     is_paused_upon_creation=False)
-def retrain():
-    @task
-    def train(**context):
-        print(context["dag_run"].conf["model"])
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """An Airflow: how the action reaches it, and how its own commands do."""
 
-    train()
-
-
-retrain()
-"""
+    options: dict[str, Any]
+    env: dict[str, str]
+    folder: Path
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Run an Airflow on the loopback, and return how the action reaches it."""
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Run an Airflow on the loopback, with the DAG that comes with driftd."""
     if not (HOME / ".ready").exists():
         pytest.skip("no real Airflow here: make airflow")
     folder = tmp_path_factory.mktemp("airflow")
-    (folder / "dags").mkdir()
-    (folder / "dags" / "retrain.py").write_text(DAG, "utf-8")
+    (folder / "dags" / "driftd").mkdir(parents=True)
+    copy(FILES / "airflow_dag.py", folder / "dags")
+    for name in ("driftd_payload.py", "train.sh", "retrain.py"):
+        copy(FILES / name, folder / "dags" / "driftd")
     passwords = folder / "passwords.json"
     passwords.write_text(json.dumps({"admin": "canary-password"}), "utf-8")
     with socket.socket() as free:
@@ -73,6 +69,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
         "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test alone, long enough",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
         "NO_PROXY": "*",
+        "MODEL_OUT": str(folder / "model"),
     }
     run = [str(HOME / "bin" / "airflow")]
     log = (folder / "log").open("wb")
@@ -89,12 +86,13 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(url, process, folder / "log")
-        yield {
+        options = {
             "url": url,
             "dag": "retrain",
             "username": "admin",
             "password": "canary-password",
         }
+        yield Running(options=options, env=env, folder=folder)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -139,9 +137,9 @@ def action(options: dict[str, Any]) -> Any:
 
 @pytest.mark.timeout(300)
 def test_the_same_key_twice_is_one_run_that_can_be_followed(
-    airflow: dict[str, Any],
+    airflow: Running,
 ) -> None:
-    target = action(airflow)
+    target = action(airflow.options)
     first = target.perform(asked("0a1b2c"))
     again = target.perform(replace(asked("0a1b2c"), attempt=2))
     other = target.perform(asked("ffff"))
@@ -152,14 +150,32 @@ def test_the_same_key_twice_is_one_run_that_can_be_followed(
     heard = target.progress("0a1b2c", first.remote_id)
     assert heard is not None
     assert heard.stage is Stage.WAITING
-    assert _runs(airflow) == {"driftd-0a1b2c", "driftd-ffff"}
+    assert _runs(airflow.options) == {"driftd-0a1b2c", "driftd-ffff"}
 
     with pytest.raises(ActionError, match="answered 404") as caught:
-        action({**airflow, "dag": "no-such"}).perform(asked("1"))
+        action({**airflow.options, "dag": "no-such"}).perform(asked("1"))
     assert caught.value.permanent
     with pytest.raises(ActionError, match="answered 401") as caught:
-        action({**airflow, "password": "wrong"}).perform(asked("1"))
+        action({**airflow.options, "password": "wrong"}).perform(asked("1"))
     assert "wrong" not in str(caught.value)
+
+
+@pytest.mark.timeout(300)
+def test_the_dag_that_comes_with_driftd_trains_on_what_it_is_asked(
+    airflow: Running,
+) -> None:
+    window = {"start": "2013-05-01T00:00:00Z", "end": "2013-05-02T00:00:00Z"}
+    conf = json.dumps({"id": "0a1b2c", "model": "flights", "window": window})
+    command = [str(HOME / "bin" / "airflow"), "dags", "test", "retrain", "--conf", conf]
+
+    ran = subprocess.run(
+        command, env=airflow.env, capture_output=True, text=True, check=False
+    )
+
+    assert 0 == ran.returncode, ran.stderr[-2_000:]
+    plan = json.loads((airflow.folder / "model/plan.json").read_text())
+    assert ("flights", "0a1b2c") == (plan["model"], plan["retraining"])
+    assert (window["start"], window["end"]) == (plan["from"], plan["until"])
 
 
 def _runs(options: dict[str, Any]) -> set[str]:

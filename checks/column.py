@@ -276,10 +276,20 @@ class LevelProfile:
 
         Raises Unmeasurable when its values have no levels.
         """
+        found = cls.of_levels(column, bins, level_counts(array), rows=len(array))
+        if units is None:
+            return found
+        weighted = Weighted.of_levels(bins, array, units, _smallest)
+        return replace(found, weighted=weighted)
+
+    @classmethod
+    def of_levels(
+        cls, column: Column, bins: LevelBins, counted: Mapping[str, int], *, rows: int
+    ) -> Self:
+        """Count so many rows, of which each level has as many as it is told to."""
         counts = np.zeros(len(bins.levels), np.int64)
         unseen: dict[str, int] = {}
         others = 0
-        counted = level_counts(array)
         for level, count in counted.items():
             cell = bins.position.get(level)
             if cell is not None:
@@ -290,15 +300,12 @@ class LevelProfile:
         return cls(
             column=column,
             bins=bins,
-            rows=len(array),
-            nulls=len(array) - sum(counted.values()),
+            rows=rows,
+            nulls=rows - sum(counted.values()),
             counts=counts,
             others=others,
             unseen=_smallest(unseen) if bins.complete else {},
             rest=replace(Distinct.of(_hashed(unseen)), rows=others),
-            weighted=None
-            if units is None
-            else Weighted.of_levels(bins, array, units, _smallest),
         )
 
     @property

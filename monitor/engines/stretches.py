@@ -194,6 +194,12 @@ class Stretches:
             found.append(Group.of(segment.name, codes, places))
         return found
 
+    def places(self, portion: range, chosen: Sequence[Ints]) -> Ints:
+        """Return the chosen places of each fragment as places in a portion."""
+        starts = np.cumsum([0, *(self.sizes[n] for n in portion)])
+        found = [chosen[n] + starts[i] for i, n in enumerate(portion)]
+        return np.concatenate(found)
+
     def column(
         self, portion: range, names: Sequence[str], encoded: Container[str] = ()
     ) -> dict[str, pa.ChunkedArray]:
@@ -203,13 +209,14 @@ class Stretches:
             if self.sizes[number]:
                 for name, piece in self.parts[number].read(names, encoded):
                     pieces[name].append(piece)
-        return {name: self._joined(name, found) for name, found in pieces.items()}
+        return {name: self.joined(name, found) for name, found in pieces.items()}
 
     def table(self, portion: range, names: Sequence[str]) -> pa.Table:
         """Read some columns of a portion as a table."""
         return pa.table(self.column(portion, names))
 
-    def _joined(self, name: str, pieces: list[pa.Array]) -> pa.ChunkedArray:
+    def joined(self, name: str, pieces: list[pa.Array]) -> pa.ChunkedArray:
+        """Put pieces of one column together."""
         if not pieces:
             return pa.chunked_array([], self.schema.field(name).type)
         if len({piece.type for piece in pieces}) > 1:
@@ -224,7 +231,7 @@ class Stretches:
 
     def whole(self, part: Fragment, name: str) -> pa.ChunkedArray:
         """Read one column of a fragment."""
-        return self._joined(name, [piece for _, piece in part.read([name])])
+        return self.joined(name, [piece for _, piece in part.read([name])])
 
     def _column(self, part: Fragment, name: str) -> pa.ChunkedArray | None:
         if name not in self.schema.names or not part.rows:

@@ -31,10 +31,10 @@ class _Numbers:
     nans: int = 0
     infinities: int = 0
 
-    def bins(self) -> NumericBins:
-        """Fit the bins; raises Unmeasurable."""
+    def bins(self, *, spent: bool) -> NumericBins:
+        """Fit the bins, on values that may be `spent`; raises Unmeasurable."""
         if self.times is None:
-            return NumericBins.fit_sorted(self.ordered)
+            return NumericBins.fit_sorted(self.ordered, spent=spent)
         return NumericBins.fit_repeated(self.ordered, self.times)
 
 
@@ -72,7 +72,7 @@ class Fit:
         try:
             if self._is_levels():
                 return LevelBins.fit(self._levels)
-            return self._sorted().bins()
+            return self._sorted().bins(spent=True)
         except Unmeasurable as unmeasurable:
             return unmeasurable.cause
 
@@ -85,7 +85,7 @@ class Fit:
                 counts = self._levels
                 return levels, LevelProfile.of_levels(column, levels, counts, rows=rows)
             found = self._sorted()
-            edges = found.bins()
+            edges = found.bins(spent=False)
         except Unmeasurable as unmeasurable:
             return unmeasurable.cause, None
         return edges, NumericProfile.of_sorted(

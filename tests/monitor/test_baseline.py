@@ -26,7 +26,7 @@ from checks.segment import NONE_DECLARED, Condition, Declared, Segment
 from monitor import baseline
 from monitor.baseline import KEPT_ROWS, Baseline, Performance, build, outcome_columns
 from monitor.config import Plugin
-from monitor.engines import freezing, stretches
+from monitor.engines import fitting, freezing, stretches
 from monitor.errors import SourceError
 from monitor.labels import read_outcomes
 from monitor.sources.base import open_source
@@ -76,6 +76,22 @@ def rows(n: int, seed: int = 1, days: int = 9) -> pa.Table:
             "unwatched": rng.integers(0, 9, n),
         }
     )
+
+
+def hard(table: pa.Table) -> pa.Table:
+    """Return the rows with scores that are no numbers, zeros of both signs, nulls."""
+    score = np.asarray(table.column("score")).copy()
+    for every, value in (
+        (7, np.nan),
+        (5, 0.0),
+        (11, np.inf),
+        (13, -0.0),
+        (17, -np.inf),
+    ):
+        score[::every] = value
+    place = table.schema.get_field_index("amount")
+    gone = np.arange(len(score)) % 9 == 0
+    return table.set_column(place, "amount", pa.array(score, mask=gone))
 
 
 def in_memory(
@@ -201,6 +217,28 @@ def test_a_baseline_is_the_same_however_its_rows_come(
     assert found.id == in_memory(table, SEGMENTS).id
 
 
+@settings(max_examples=20)
+@given(
+    n=st.integers(1, 900),
+    size=st.integers(1, 400),
+    at_hand=st.sampled_from([0, 4_000, freezing.AT_HAND]),
+    timed=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_a_baseline_is_the_same_whether_its_columns_are_read_once_or_twice(
+    n: int, size: int, at_hand: int, *, timed: bool, seed: int
+) -> None:
+    table = hard(rows(n, seed))
+    if not timed:
+        table = table.set_column(1, "at", pa.nulls(n, table.schema.field("at").type))
+    table = table.take(pa.array(np.random.default_rng(seed).permutation(n)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(freezing, "AT_HAND", at_hand)
+        found = built(Batches(table, size))
+
+    assert found.id == in_memory(table).id
+
+
 @pytest.mark.parametrize(("group", "files"), [(7, 1), (300, 3), (10_000, 2)])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_parquet_files_give_the_same_baseline_as_their_table(
@@ -264,7 +302,7 @@ def test_of_very_many_levels_the_commonest_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(freezing, "FIT_ROWS", 1_000)
-    monkeypatch.setattr(freezing, "FIT_LEVELS", 1_500)
+    monkeypatch.setattr(fitting, "FIT_LEVELS", 1_500)
     table = rows(9_000)
     plan = [f"rare {i}" if i % 3 else f"common {i % 7}" for i in range(9_000)]
     table = table.set_column(4, "plan", pa.array(plan))

@@ -111,11 +111,21 @@ class Fit:
         values, times = often[:, 0].copy(), often[:, 1].astype(np.int64)
         if not self._values and not ends:
             return _Numbers(ordered=values, times=times)
-        values = np.concatenate([*self._values, np.repeat(values, times), ends])
-        self._values.clear()
+        values = self._joined(np.concatenate([np.repeat(values, times), ends]))
         values.sort()
         ordered, nans, infinities = finite(values)
         return _Numbers(ordered=ordered, nans=nans, infinities=infinities)
+
+    def _joined(self, more: Floats) -> Floats:
+        """Put the values together, letting each piece go once it is copied."""
+        end = sum(map(len, self._values))
+        joined = np.empty(end + len(more))
+        joined[end:] = more
+        while self._values:
+            piece = self._values.pop()
+            joined[end - len(piece) : end] = piece
+            end -= len(piece)
+        return joined
 
     def _add_levels(self, array: pa.ChunkedArray) -> None:
         self._levels.update(level_counts(array))

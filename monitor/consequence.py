@@ -13,7 +13,7 @@ from checks.verdict import Verdict
 from monitor import notice, retraining
 from monitor.action import Delivery
 from monitor.incident import Cause, Incident, Move, Policy, State, advance, close
-from monitor.notice import Context, Group, Routing, Told
+from monitor.notice import Context, Group, Past, Routing, Told, no_past
 from monitor.retraining import Decision, Facts, Retraining, RetrainPolicy
 from monitor.silence import TELL_ALL, Quiet
 from monitor.store.records import Consequences
@@ -47,7 +47,7 @@ class Situation:
     `data` says where the model's rows lie, for the pipeline that retrains on them, and
     `home` is where driftd can be reached, for its word of how that goes. `quiet` says
     what is not to be told; while there is a `hold` nobody is told anything, and hears
-    it when the hold is over.
+    it when the hold is over. `measured` says what a check measured before.
     """
 
     model: str
@@ -65,6 +65,7 @@ class Situation:
     quiet: Quiet = TELL_ALL
     hold: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    measured: Past = no_past
 
     @property
     def own(self) -> tuple[Incident, ...]:
@@ -154,6 +155,7 @@ def _told(situation: Situation, moves: Sequence[Move], now: datetime) -> Outcome
         reference_id=situation.reference_id,
         retraining=" ".join(_said(decisions)) or None,
         proposed=_proposed([*situation.past, *asked]),
+        past=situation.measured,
         links=situation.links if fired(moves) else {},
     )
     notices = [

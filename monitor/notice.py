@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +16,8 @@ from monitor.finding import Finding, gravity
 from monitor.incident import Incident, State, inhibited
 from monitor.window import Window, parse_time, rfc3339
 
+PICTURED = 30
+"""Windows of the worst incident that a notice knows the values of."""
 SHOWN = 20
 """Incidents of each sort that a notice spells out; the rest are a number."""
 
@@ -151,7 +154,8 @@ class Notice:
     The findings are the worst `SHOWN` of each sort; the counts are of all. `message`
     is the whole story of an ATTENTION and None otherwise, `retraining` what came of
     the question whether to retrain, `proposed` the retrainings that wait for a person's
-    word, and `links` names where there is more to see.
+    word, `history` what the worst incident's check measured in the last windows, oldest
+    first, and `links` names where there is more to see.
     """
 
     id: str
@@ -172,6 +176,7 @@ class Notice:
     message: str | None = None
     retraining: str | None = None
     proposed: tuple[Mapping[str, str], ...] = ()
+    history: tuple[float, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
 
     def headline(self) -> str:
@@ -221,6 +226,7 @@ class Notice:
             "message": self.message,
             "retraining": self.retraining,
             "proposed": [dict(one) for one in self.proposed],
+            "history": list(self.history),
             "links": dict(self.links),
         }
 
@@ -236,6 +242,7 @@ class Notice:
             | {
                 "reason": Reason(body["reason"]),
                 "proposed": tuple(body.get("proposed", ())),
+                "history": tuple(body.get("history", ())),
                 "created": parse_time(body["created"]),
                 "window": stretch
                 and Window(parse_time(stretch["start"]), parse_time(stretch["end"])),
@@ -255,15 +262,26 @@ def _window_dict(window: Window | None) -> dict[str, str] | None:
     return {"start": rfc3339(window.start), "end": rfc3339(window.end)}
 
 
+Past = Callable[[Incident], tuple[float, ...]]
+"""Says what an incident's check measured in the windows before, oldest first."""
+
+
+def no_past(incident: Incident) -> tuple[float, ...]:
+    """Know of no windows before."""
+    del incident
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a notice says beside its incidents."""
+    """What a notice says beside its incidents; `past` is asked where one is made."""
 
     model_version: str | None = None
     window: Window | None = None
     reference_id: str | None = None
     retraining: str | None = None
     proposed: tuple[Mapping[str, str], ...] = ()
+    past: Past = no_past
     links: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -306,9 +324,18 @@ def notify(  # noqa: PLR0913 - everything that a notice depends on
         n_hushed=len(mine.hushed),
         retraining=context.retraining,
         proposed=context.proposed,
+        history=_history(mine.firing, context.past),
         links=context.links,
     )
     return deliver_to(action, notice, firing)
+
+
+def _history(firing: Sequence[Incident], past: Past) -> tuple[float, ...]:
+    """Return the last windows' values of the worst incident's check, with its own."""
+    found = firing[0].verdict.statistic if firing else None
+    if found is None or not math.isfinite(found.value):
+        return ()
+    return (*past(firing[0]), found.value)[-PICTURED:]
 
 
 def attention(  # noqa: PLR0913 - everything that a notice depends on

@@ -1,5 +1,6 @@
 """What the daemon's rounds are put together from, and what they gather from it."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -18,12 +19,13 @@ from monitor.engines.base import Engine, Rows
 from monitor.errors import SourceError
 from monitor.evaluate import Watch
 from monitor.feeds import Feeds, door
+from monitor.incident import Incident
 from monitor.logs import logger
-from monitor.notice import Routing
+from monitor.notice import PICTURED, Routing
 from monitor.retraining import Facts, RetrainPolicy
 from monitor.sampling import sampled
 from monitor.skew import replayed
-from monitor.store import Lease, Store
+from monitor.store import Lease, Run, Store
 from monitor.store.records import StoredReference
 from monitor.versions import is_deploying
 from monitor.window import EPOCH, Window
@@ -126,7 +128,34 @@ class Parts:
             quiet=store.silences.quiet(now, model),
             hold=_hold(section, monitor, now, deploying=deploying),
             data=data(section),
+            measured=lambda incident: self._measured(
+                incident, window, version, reference_id
+            ),
         )
+
+    def _measured(
+        self,
+        incident: Incident,
+        window: Window,
+        version: str | None,
+        reference_id: str | None,
+    ) -> tuple[float, ...]:
+        """Return what an incident's check measured before; nothing of a segment."""
+        key = incident.key
+        if key.segment is not None:
+            return ()
+        like = Run(
+            model=key.model,
+            monitor=key.monitor,
+            window=window,
+            model_version=version,
+            reference_id=reference_id,
+            status=incident.verdict.status,
+            evaluated=window.end,
+        )
+        found = self.store.points_before(like, [key.check], PICTURED - 1)
+        points = found.get((key.check, key.column), [])
+        return tuple(p.value for p in points if math.isfinite(p.value))
 
     def _facts(
         self, model: str, action: str, policy: RetrainPolicy, window: Window

@@ -1,9 +1,12 @@
 """What a notice looks like in Slack: Block Kit, worst first, within Slack's limits."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from monitor import wording
 from monitor.mrkdwn import bullets, inert, link, plain
+from monitor.picture import chart
 from monitor.slack_buttons import incident_buttons, retraining_buttons
 
 Block = dict[str, Any]
@@ -11,6 +14,10 @@ Block = dict[str, Any]
 _WORST = 10
 _HEADER = 150
 _FALLBACK = 3_000
+_COLUMNS = 5
+_OF_THE_MODEL = ("performance", "estimate")
+_SHORTEST = 3
+"""Windows that a picture shows at least."""
 _SIGNS = {
     "first": "🔴",
     "changed": "🔴",
@@ -28,6 +35,7 @@ def message(body: Mapping[str, Any], pressed: str | None = None) -> list[Block]:
     """
     blocks = [_header(body), _section(inert(_headline(body)))]
     blocks += _findings(body, "firing", "*Firing*")
+    blocks += _worst(body)
     blocks += _findings(body, "resolved", "*Resolved*")
     blocks += _findings(body, "muted", "*Muted*, since another explains them")
     if body.get("retraining"):
@@ -47,6 +55,32 @@ def reply(body: Mapping[str, Any], pressed: str | None = None) -> list[Block]:
     if pressed is not None:
         blocks += retraining_buttons(body, pressed)
     return blocks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture, and what it shows in words."""
+
+    content: bytes
+    title: str
+
+
+def pictured(body: Mapping[str, Any]) -> Picture | None:
+    """Draw how the worst figure went; None where it has hardly a past."""
+    values = [float(value) for value in body.get("history") or ()]
+    firing = body.get("firing") or ()
+    if len(values) < _SHORTEST or not firing:
+        return None
+    worst = firing[0]
+    title = wording.pictured(
+        str(worst.get("check")),
+        worst.get("column"),
+        len(values),
+        worst.get("threshold"),
+    )
+    return Picture(
+        content=chart(values, worst.get("threshold")), title=plain(title, _HEADER)
+    )
 
 
 def fallback(body: Mapping[str, Any]) -> str:
@@ -88,6 +122,27 @@ def _findings(body: Mapping[str, Any], sort: str, title: str) -> list[Block]:
     listed = bullets(lines, 2_800)
     rest = f"\nand {more:,} more" if more > 0 else ""
     return [_section(f"{title}\n{listed}{rest}")]
+
+
+def _worst(body: Mapping[str, Any]) -> list[Block]:
+    """Say of the worst incident how sure it is, what it means, and what to do."""
+    firing: Sequence[Mapping[str, Any]] = body.get("firing") or ()
+    if not firing or "family" not in firing[0]:
+        return []
+    worst = firing[0]
+    columns = [
+        f"{one['column']} ({wording.percent(one['share'])})"
+        for one in (worst.get("explained_by") or ())[:_COLUMNS]
+    ]
+    harm = [str(f.get("brief")) for f in firing if f.get("family") in _OF_THE_MODEL]
+    said = {
+        "How sure": wording.sureness(worst.get("p_adjusted")),
+        "Mostly": ", ".join(columns),
+        "For the model": harm[0] if harm else "no loss of performance is firing here",
+        "To do": wording.to_do(worst["family"]),
+    }
+    lines = [f"*{title}* {inert(text, 600)}" for title, text in said.items() if text]
+    return [_section("\n".join(lines))]
 
 
 def _about(body: Mapping[str, Any]) -> Iterator[Block]:

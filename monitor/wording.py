@@ -350,3 +350,51 @@ def _limit(verdict: Verdict, threshold: float) -> str:
         return factor(threshold, fewer=fewer)
     unit = _unit(verdict)
     return f"{number(unit.scale * threshold)}{unit.threshold}"
+
+
+def pictured(check: str, column: str | None, n: int, threshold: float | None) -> str:
+    """Say what a picture of a figure shows.
+
+    >>> pictured("psi", "temp", 12, 0.2)
+    'population stability index of temp, the last 12 windows; dashed: threshold 0.2'
+    """
+    of = f" of {column}" if column else ""
+    limit = f"; dashed: threshold {number(threshold)}" if threshold else ""
+    return f"{name(check)}{of}, the last {n} windows{limit}"
+
+
+_SURE = ((0.001, "1,000"), (0.01, "100"), (0.05, "20"))
+
+
+def sureness(p_adjusted: float | None) -> str:
+    """Say in words how sure a finding is; empty where nothing was left to chance.
+
+    >>> sureness(0.0002), sureness(0.4), sureness(None)
+    ('chance alone does this less than once in 1,000 times', 'chance may do this', '')
+    """
+    if p_adjusted is None:
+        return ""
+    for limit, times in _SURE:
+        if p_adjusted < limit:
+            return f"chance alone does this less than once in {times} times"
+    return "chance may do this"
+
+
+_TO_DO = {
+    Family.QUALITY: "look for what broke in the pipeline that brings the data; do not "
+    "retrain on it",
+    Family.SKEW: "compare how the feature is made in training and in serving",
+    Family.PERFORMANCE: "find out which rows it gets wrong; retrain if the world moved",
+    Family.DRIFT: "ask whether the change is real; if it is, see whether the model "
+    "still holds, and retrain",
+    Family.ESTIMATE: "get labels for these days first: this is an estimate",
+}
+
+
+def to_do(family: str) -> str:
+    """Say what to do about the worst incident, in a line.
+
+    >>> to_do("skew")
+    'compare how the feature is made in training and in serving'
+    """
+    return _TO_DO[Family(family)]

@@ -18,10 +18,13 @@ from monitor.actions.base import ACTIONS
 from monitor.clock import Clock
 from monitor.egress import Egress, resolved
 from monitor.errors import ActionError
+from monitor.logs import logger
 from monitor.mrkdwn import inert
 from monitor.problems import mistake
-from monitor.slack_message import fallback, message, reply
+from monitor.slack_message import fallback, message, pictured, reply
 from monitor.webhooks import retry_after
+
+log = logger(__name__)
 
 _LATER = frozenset(
     {"ratelimited", "rate_limited", "service_unavailable", "request_timeout"}
@@ -35,8 +38,10 @@ _HOOKS = (
     ("https", "hooks.slack-gov.com", None),
 )
 """Where Slack takes answers to who pressed a button."""
+_PICTURED = ("first", "changed")
+"""Reasons of news that gets a picture."""
 _ANSWERING = 5
-"""Seconds that such an answer gets."""
+"""Seconds that such an answer gets, and each step of sending a picture."""
 
 # The SDK would write addresses and messages into the log, secrets among them.
 _SILENT = logging.getLogger("monitor.actions.slack.sdk")
@@ -185,6 +190,7 @@ class SlackAction:
         if all(isinstance(part, str) for part in place):
             receipt = self._in_thread(client, delivery, str(place[0]), str(place[1]))
             if receipt is not None:
+                self._picture(delivery, token, receipt.memory)
                 return receipt
         told = self._found(client, delivery) or client.chat_postMessage(
             channel=self._options.channel or "",
@@ -194,6 +200,7 @@ class SlackAction:
             unfurl_links=False,
         )
         where = {"channel": str(told["channel"]), "ts": str(told["ts"])}
+        self._picture(delivery, token, where)
         return Receipt(
             remote_id=where["ts"], detail="Slack took the message", memory=where
         )
@@ -230,6 +237,37 @@ class SlackAction:
             detail="Slack took the news into the thread",
             memory={"channel": channel, "ts": ts},
         )
+
+    def _picture(
+        self, delivery: Delivery, token: SecretStr, where: Mapping[str, str]
+    ) -> None:
+        """Show in the thread how the worst figure went; a nicety that may fail.
+
+        The message stands by then: what keeps its picture away is noted and forgotten.
+        """
+        picture = pictured(delivery.body) if delivery.reason in _PICTURED else None
+        if picture is None:
+            return
+        client = WebClient(
+            token=token.get_secret_value(),
+            base_url=self._options.base_url,
+            timeout=min(self._options.timeout, _ANSWERING),
+            retry_handlers=[],
+            logger=_SILENT,
+        )
+        try:
+            client.files_upload_v2(
+                content=picture.content,
+                filename="driftd.png",
+                title=picture.title,
+                alt_txt=picture.title,
+                channel=where["channel"],
+                thread_ts=where["ts"],
+            )
+        except (SlackClientError, ValueError, OSError, HTTPException) as error:
+            kind = type(error).__name__
+            cause = _code(error) if isinstance(error, SlackApiError) else kind
+            log.info("slack_picture_lost", action=self.name, cause=cause)
 
     def _found(self, client: WebClient, delivery: Delivery) -> Mapping[str, Any] | None:
         """Look whether an attempt whose answer was lost has left its message."""

@@ -16,6 +16,7 @@ from monitor.demo.loopback import Answer, Fault, no_answer
 from monitor.demo.slack_stand_in import SlackStandIn, slack_error
 from monitor.errors import ActionError, PluginError
 from monitor.mrkdwn import inert
+from monitor.picture import chart
 from monitor.slack_message import fallback, message, reply
 
 NOW = datetime(2013, 5, 3, tzinfo=UTC)
@@ -102,6 +103,73 @@ def test_a_message_says_what_since_when_what_is_muted_and_what_was_done(
     ):
         assert said in shown
     assert slack.messages[0].text.startswith("🔴 flights: 2 incidents firing")
+
+
+def moved(name: str, **figures: Any) -> dict[str, Any]:
+    return finding(f"{name}: moved") | {
+        "brief": f"{name}: moved by 0.3",
+        "family": "drift",
+        "check": "wasserstein",
+        "column": name,
+        "p_adjusted": 0.0002,
+        "threshold": 0.2,
+        **figures,
+    }
+
+
+def test_a_message_says_how_sure_how_bad_which_columns_and_what_to_do(
+    slack: SlackStandIn,
+) -> None:
+    explained = [{"column": "temp", "share": 0.61}, {"column": "wind", "share": 0.2}]
+    loss = moved("the model", family="performance", brief="the model: ROC AUC fell")
+    told = body(firing=[moved("x0", explained_by=explained), loss])
+    hook(slack).perform(delivery(told))
+    shown = slack.messages[0].render()
+    for said in (
+        "How sure chance alone does this less than once in 1,000 times",
+        "Mostly temp (61 %), wind (20 %)",
+        "For the model the model: ROC AUC fell",
+        "To do ask whether the change is real",
+    ):
+        assert said in shown
+    hook(slack).perform(delivery(body(firing=[moved("x0", p_adjusted=None)])))
+    shown = slack.messages[1].render()
+    assert "How sure" not in shown
+    assert "no loss of performance is firing here" in shown
+
+
+def test_a_bots_news_is_pictured_in_its_thread(slack: SlackStandIn) -> None:
+    told = body(firing=[moved("x0")], history=[0.1, 0.12, 0.4])
+    bot(slack).perform(delivery(told))
+    first, picture = slack.messages
+    assert picture.thread_ts == first.ts
+    (upload,) = slack.uploads
+    assert upload.content == chart([0.1, 0.12, 0.4], 0.2)
+    bot(slack).perform(delivery({**told, "reason": "repeat"}))
+    bot(slack).perform(delivery({**told, "history": [0.4]}))
+    hook(slack).perform(delivery(told))
+    assert len(slack.uploads) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        ("/api/files.get", slack_error("missing_scope")),
+        ("/api/files.get", Fault(answer=Answer(body=b"<html>"))),
+        ("/upload", Fault(answer=Answer(status=500))),
+        ("/upload", no_answer(1.5)),
+        ("/api/files.complete", slack_error("internal_error")),
+        ("/api/files.complete", no_answer(0.0)),
+    ],
+)
+def test_a_picture_that_fails_loses_no_message(
+    slack: SlackStandIn, step: str, fault: Fault
+) -> None:
+    slack.fail(fault, path=step)
+    told = body(firing=[moved("x0")], history=[0.1, 0.12, 0.4])
+    receipt = bot(slack, timeout=1).perform(delivery(told))
+    assert receipt.memory == {"channel": "C1", "ts": slack.messages[0].ts}
+    assert slack.messages[0].text == fallback(told)
 
 
 def test_the_worst_ten_are_spelled_out_and_the_rest_counted(

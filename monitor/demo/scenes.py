@@ -115,7 +115,9 @@ def _evaluation(done: Reevaluation, day: str) -> Iterator[Table]:
 def message(heard: Message) -> Table:
     """Tell that Slack got a message."""
     where = "in the thread" if heard.thread_ts else heard.channel
-    said = plain(heard.text).splitlines()[0].partition(", worst: ")[0]
+    said = (
+        (plain(heard.text) or heard.render()).splitlines()[0].partition(", worst: ")[0]
+    )
     return line("", "SLACK", f"{where}: {said}")
 
 

@@ -227,9 +227,10 @@ def kept(folder: Path) -> Iterator[str]:
             yield file.read_bytes().decode("latin-1")
 
 
+LATER = "2026-03-03T06:00:00Z"
 COMMANDS = (
     ("validate",),
-    ("run", "--format", "json", "--log-level", "debug"),
+    ("run", "--now", LATER, "--format", "json", "--log-level", "debug"),
     ("incidents", "--format", "json"),
     ("deliveries", "--format", "json"),
     ("retrainings", "--format", "json"),

@@ -35,7 +35,8 @@ test: $(VENV)/.ready-to-develop
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 soak: $(VENV)/.ready-to-develop
-	DRIFTD_HYPOTHESIS=soak DRIFTD_SLOTS=3334 DRIFTD_TROUBLES=500 DRIFTD_OUTAGES=50 \
+	DRIFTD_HYPOTHESIS=soak DRIFTD_KILLS=200 DRIFTD_SLOTS=3334 DRIFTD_TROUBLES=500 \
+		DRIFTD_OUTAGES=50 \
 		$(BIN)/python -m pytest -n 2 --timeout 3600 $(ARGS)
 
 nannyml: $(NANNYML)/.ready

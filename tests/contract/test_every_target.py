@@ -32,6 +32,7 @@ from monitor.retraining import Retraining, RetrainPolicy, State
 from monitor.store import Consequences, Store
 from monitor.window import Window
 from tests.contract.target import Target
+from tests.crash.figures import note
 
 NOW = datetime(2013, 5, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -189,3 +190,4 @@ def test_no_answer_that_is_lost_starts_a_second_run(
 
         assert sorted(scene.server.started) == names
         assert {one.state for one in store.retrainings()} == {State.ACCEPTED}
+    note(f"answers of {scene.action.type} lost on the way", times=LOST, requests=LOST)

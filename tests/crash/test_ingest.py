@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.landing import Folder, Landing, Shape
+from tests.crash.figures import note
 from tests.monitor.ingest.pushed import config
 
 ROOT = Path(__file__).parents[2]
@@ -155,4 +156,5 @@ def test_every_row_that_was_acknowledged_is_landed_exactly_once(tmp_path: Path) 
     assert [key for key in sender.acknowledged if landed[key] != 1] == []
     assert [key for key, count in landed.items() if count != 1] == []
     assert set(landed) <= sender.begun
+    note("kill -9 of the server", times=KILLS, rows_acknowledged=len(landed))
     assert len(Folder(folder).files()) > 3  # it was killed while rows landed, too

@@ -14,6 +14,7 @@ import pytest
 
 from monitor.store import Store
 from tests.crash import replicas
+from tests.crash.figures import note
 from tests.crash.replicas import BEGIN, LEASE, MODELS, WINDOW
 from tests.postgres import Postgres
 
@@ -66,6 +67,12 @@ def told_twice(
         {name: postgres.ask(sql, database=database) for name, sql in STATE.items()}
         for database in (calm, troubled)
     ]
+    note(
+        "three replicas, killed or stopped for longer than a lease",
+        times=TROUBLES,
+        slots=len(states[1]["run"]),
+        sent=len(states[1]["outbox"]),
+    )
     return folder, states[0], states[1]
 
 

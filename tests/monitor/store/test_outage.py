@@ -14,6 +14,7 @@ from monitor.clock import ManualClock
 from monitor.deliver import deliver_due
 from monitor.errors import StoreError
 from monitor.store import Outcome, Store
+from tests.crash.figures import note
 from tests.monitor.examples import FIRST, delivery, record
 from tests.postgres import Postgres
 
@@ -73,6 +74,7 @@ def test_what_is_asked_of_a_fallen_database_fails_and_works_again_after_it(
         assert kept.windows_done("flights", "daily") == {
             FIRST + timedelta(days=d) for d in range(day + 1)
         }
+    note("PostgreSQL killed", times=OUTAGES, windows=OUTAGES)
 
 
 def test_an_attempt_whose_record_meets_an_outage_is_not_made_twice(

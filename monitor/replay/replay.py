@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from monitor.actions.base import open_action
 from monitor.clock import ManualClock
-from monitor.config import Config, Model, Monitor
+from monitor.config import Config, Monitor
 from monitor.evaluate import Watch
 from monitor.problems import Problem, nearest, translate
 from monitor.replay.expectation import Difference, differences
@@ -56,16 +56,8 @@ def _watch(config: Config, scenario: Scenario, file: Path) -> Watch:
             path = ("with", "actions", index)
             raise wrong(file, Problem(path=path, message=message, fix=fix))
     _heard(scenario, file, list(config.actions))
-    return Watch(
-        model=name,
-        monitor=monitor,
-        section=_with(section, monitor, settings),
-        settings=settings,
-    )
-
-
-def _with(section: Model, monitor: str, settings: Monitor) -> Model:
-    return section.model_copy(update={"monitors": {monitor: settings}})
+    section = section.model_copy(update={"monitors": {monitor: settings}})
+    return Watch(model=name, monitor=monitor, section=section, settings=settings)
 
 
 def _choice(noun: str, wanted: str | None, names: Sequence[str], file: Path) -> str:

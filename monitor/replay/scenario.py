@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainValidator,
     ValidationError,
@@ -156,14 +154,12 @@ class Step(Node):
         return self
 
     @property
-    def kind(self) -> Literal["says", "do", "advance", "skip"]:
-        """What it is."""
-        return next(name for name in STEPS if getattr(self, name) is not None)
+    def length(self) -> timedelta:
+        """How much time it lets pass by itself."""
+        return self.advance or self.skip or timedelta(0)
 
 
-STEPS: tuple[Literal["says", "do", "advance", "skip"], ...] = (
-    *("says", "do", "advance", "skip"),
-)
+STEPS = ("says", "do", "advance", "skip")
 """What a step can be."""
 
 START = parse_time("2026-03-02")
@@ -173,8 +169,6 @@ START = parse_time("2026-03-02")
 class Scenario(Node):
     """A story of one monitor, in order, from `start`."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
     about: str
     model: Name | None = None
     monitor: Name | None = None
@@ -182,7 +176,7 @@ class Scenario(Node):
     """When the first window begins."""
     with_: dict[str, Any] = Field(default_factory=dict, alias="with")
     """Keys of the monitor that are not as the config has them."""
-    windows: Annotated[tuple[Step, ...], AfterValidator(tuple)] = Field(min_length=1)
+    windows: tuple[Step, ...] = Field(min_length=1)
 
 
 def read(path: Path) -> Scenario:
@@ -211,8 +205,3 @@ def _text(path: Path) -> str:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         message, fix = f"it cannot be read ({why}).", "name a scenario, a YAML file."
         raise ConfigErrors([ConfigError(str(path), "", message, fix)]) from error
-
-
-def length(step: Step) -> timedelta:
-    """Return how much time a step that is nothing else lets pass."""
-    return step.advance or step.skip or timedelta(0)

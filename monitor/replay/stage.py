@@ -49,9 +49,9 @@ class Stage:
         recipients: Mapping[str, Action],
         clock: ManualClock,
     ) -> None:
-        """Set it up in an empty folder; `said` will hold what the next windows say."""
+        """Set it up in an empty folder."""
         self.clock = clock
-        self.said: dict[Window, tuple[Verdict, ...]] = {}
+        self._said: dict[Window, tuple[Verdict, ...]] = {}
         self.watch = watch
         self._recipients = recipients
         self._file = folder / "version.json"
@@ -135,23 +135,22 @@ class Stage:
 
     def judge(self, window: Window, verdicts: tuple[Verdict, ...]) -> Outcome:
         """Let a window that is due say something, and what follows follow."""
-        self.said[window] = verdicts
+        self._said[window] = verdicts
         outcome = self._first().outcome
         self.tick()
         return outcome
 
     def deploy(self, version: str) -> None:
         """Put a version into production."""
-        self._version, self._deploying = {"version": version}, False
-        self._publish()
-        self._first()
-        self.tick()
+        known, self._version = self._version, {"version": version}
+        self.deploying(now=False)
+        if self._version != known:
+            self._first()
 
     def deploying(self, *, now: bool) -> None:
         """Say whether a version is being deployed."""
         self._deploying = now
         self._publish()
-        self.tick()
 
     def _first(self) -> Turn | Rotation:
         """Do what is due first; the rest is left to the next."""
@@ -163,7 +162,7 @@ class Stage:
     ) -> Judged:
         """Say of a window what stands in the script."""
         del watch, version, now
-        return Judged(verdicts=self.said[window])
+        return Judged(verdicts=self._said[window])
 
     def _deliver(self) -> None:
         store, actions = self.store, self._recipients

@@ -15,7 +15,7 @@ from monitor.judgement import Judgement
 from monitor.problems import Path as Where
 from monitor.problems import Problem, nearest
 from monitor.replay.recipients import Book, Sent, recipients
-from monitor.replay.scenario import Deed, Scenario, Step, length, wrong
+from monitor.replay.scenario import Deed, Scenario, Step, wrong
 from monitor.replay.script import Script, named
 from monitor.replay.stage import Stage
 from monitor.retraining import Reason, Retraining
@@ -150,9 +150,9 @@ class _Teller:
             self._do(step.do)
             stage.tick()
         elif step.skip is not None:
-            stage.clock.advance(length(step))
+            stage.clock.advance(step.length)
         else:
-            stage.wait(stage.clock.now() + length(step))
+            stage.wait(stage.clock.now() + step.length)
             stage.tick()
         standing = stage.store.open_incidents()
         return Came(

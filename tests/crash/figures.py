@@ -38,7 +38,7 @@ def noted() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "figures.jsonl"
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-n", "0", *TESTS],
+            [sys.executable, "-m", "pytest", "-q", "-n", "2", *TESTS],
             cwd=ROOT,
             env={**os.environ, FILE: str(place)},
             check=False,

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ TESTS = (
 
 
 def note(what: str, **figures: int) -> None:
-    """Note what was done to driftd, and how often, for the page."""
+    """Note what was done to driftd, and how often; the page adds like to like."""
     place = os.environ.get(FILE)
     if place is not None:
         line = json.dumps({"what": what, **figures})
@@ -51,11 +52,15 @@ def noted() -> list[dict[str, Any]]:
 
 def page(figures: list[dict[str, Any]]) -> str:
     """Return the page."""
+    sums: dict[str, Counter[str]] = {}
+    for one in figures:
+        counts = {name: n for name, n in one.items() if name != "what"}
+        sums.setdefault(one["what"], Counter()).update(counts)
     rows = []
-    for one in sorted(figures, key=lambda one: str(one["what"])):
-        what, times, *counts = one.items()
-        of = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts)
-        rows.append(f"| {what[1]} | {times[1]:,} | {of} |")
+    for what, found in sorted(sums.items()):
+        times = found.pop("times")
+        of = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.items())
+        rows.append(f"| {what} | {times:,} | {of} |")
     return "\n".join([TEXT, *rows, ""])
 
 

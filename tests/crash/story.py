@@ -225,25 +225,29 @@ def tell(
             deliver(store, folder, clock)
 
 
-def child(folder: Path, url: str, windows: int, *, wait: bool = False) -> int:
-    """Start telling in a process of its own and return its id.
+def child(folder: Path, url: str, windows: int) -> tuple[int, int]:
+    """Start telling in a process of its own; return its id, and where it counts.
 
-    With `wait`, not before it has opened its store.
+    It writes a byte there when its store is open, and one after each thing it does.
     """
     listen, speak = os.pipe()
+
+    def counted(act: Callable[[], None], files: str) -> None:
+        straight(act, files)
+        os.write(speak, b".")
+
     started = os.fork()
     if started == 0:
+        os.close(listen)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         try:
-            tell(folder, url, windows, speak)
+            tell(folder, url, windows, speak, counted)
         except BaseException as error:  # noqa: BLE001 - the parent reads the exit code
             print(repr(error), file=sys.stderr, flush=True)
             os._exit(1)
         os._exit(0)
     os.close(speak)
-    if wait:
-        os.read(listen, 1)
-    os.close(listen)
-    return started
+    return started, listen
 
 
 def kill_at_random(folder: Path, url: str, seed: int, kills: int) -> int:
@@ -254,14 +258,16 @@ def kill_at_random(folder: Path, url: str, seed: int, kills: int) -> int:
             Path(scratch), f"sqlite:///{scratch}/driftd.db", 10
         )  # what is loaded once need not be loaded by each child
     for _ in range(kills):
+        running, count = child(folder, url, sys.maxsize)
         # One in five dies before it has opened the store, the others in their work.
-        opened = chance.random() < 0.8
-        running = child(folder, url, sys.maxsize, wait=opened)
-        time.sleep(chance.uniform(0.0, 0.25 if opened else 0.03))
+        for _ in range(chance.randint(1, 10) if chance.random() < 0.8 else 0):
+            os.read(count, 1)
+        time.sleep(chance.uniform(0.0, 0.03))
         os.kill(running, signal.SIGKILL)
         _, status = os.waitpid(running, 0)
         if not os.WIFSIGNALED(status):
             sys.exit("the story broke off by itself")
+        os.close(count)
     with Store.open(url) as store:
         return len(store.windows_done(MODEL, MONITOR)) + MORE
 
@@ -306,7 +312,10 @@ def main(
         on_a_full_disk(folder, url, seed, windows)
         return
     windows = windows or kill_at_random(folder, url, seed, kills)
-    _, status = os.waitpid(child(folder, url, windows), 0)
+    told, count = child(folder, url, windows)
+    while os.read(count, 4096):
+        pass
+    _, status = os.waitpid(told, 0)
     print(windows)
     sys.exit(os.waitstatus_to_exitcode(status))
 

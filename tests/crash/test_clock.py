@@ -158,7 +158,7 @@ def test_a_mute_time_ends_by_the_wall_clock_at_every_change_of_every_zone() -> N
                 assert quiet.covers(at) is (wall >= 22 or wall < 6), (name, at)
             looked += 1
     assert looked > 1000
-    note("change of summer time", times=looked, zones=len(changes()))
+    note("change of summer time", times=looked, zones_unlike_each_other=len(changes()))
 
 
 @pytest.fixture

@@ -11,9 +11,13 @@ standard error, so that normal stretches are rarely taken for others.
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import special
 
 from checks.bins import Floats
+
+BEYOND = 9
+"""Times the square of the farthest distance: three times as far as any was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +93,46 @@ def leaning(sigmas: float, skewness: float) -> float:
     """
     root = 2 / skewness
     return float(special.gammaincc(root**2, max(root**2 + root * sigmas, 0.0)))
+
+
+def box(covariance: Floats, degrees: float) -> tuple[float, float]:
+    """Return a covariance's total, and of how many equal kinds it is the variance."""
+    total = float(np.trace(covariance))
+    # The squares of a covariance that is estimated are too large by its errors.
+    squares = float((covariance**2).sum()) - total**2 / degrees
+    squares *= degrees**2 / ((degrees - 1) * (degrees + 2))
+    d = float(max(len(covariance), 1))
+    return total, min(max(total**2 / squares, 1.0), d) if squares > 0.0 else d
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """How far stretches lie from their centre, whichever way; `farthest` any of them.
+
+    Out where no stretch ever was a curve foretells nothing. But what lies three times
+    as far as the farthest of them needs no foretelling.
+    """
+
+    total: float
+    kinds: float
+    degrees: float
+    farthest: float
+
+    @classmethod
+    def of(cls, left: Floats, *, free: float, degrees: float) -> "Whole":
+        """Measure the distances of stretches."""
+        total, kinds = box(left.T @ left / free, max(degrees, 2.0))
+        farthest = float((left**2).sum(axis=1).max())
+        return cls(total=total, kinds=kinds, degrees=degrees, farthest=farthest)
+
+    def beyond(self, point: Floats, variance: float, scale: float) -> float:
+        """Return how rarely a point lies so far out; 1 unless it is beyond them all.
+
+        `variance` is the least that its rows have, and `scale` what makes it more.
+        """
+        distance = float(point @ point)
+        total = max(self.total, variance) * scale
+        if distance <= BEYOND * max(self.farthest, total):
+            return 1.0
+        free = self.kinds * self.degrees
+        return float(special.fdtrc(self.kinds, free, distance / total))

@@ -31,7 +31,7 @@ from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.compare import summed
 from checks.regression import CHANCE, Curve, Regression, by_chance
 from checks.season import Season
-from checks.tails import Tails
+from checks.tails import Tails, Whole, box
 from checks.values import mix
 
 FEWEST = 8
@@ -226,12 +226,7 @@ class _Shape:
         left = curve.left(level, others)
         covariance = left.T @ left / max(free - curve.powers, 1.0)
         degrees = max(degrees - curve.powers, 2.0)
-        total = float(np.trace(covariance))
-        # The squares of a covariance that is estimated are too large by its errors.
-        squares = float((covariance**2).sum()) - total**2 / degrees
-        squares *= degrees**2 / ((degrees - 1) * (degrees + 2))
-        d = max(left.shape[1], 1)
-        kinds = min(max(total**2 / squares, 1.0), d) if squares > 0.0 else d
+        total, kinds = box(covariance, degrees)
         return cls(curve=curve, left=left, total=total, kinds=kinds, degrees=degrees)
 
     def tails(self, level: Floats, out: Floats, more: Floats) -> Tails:
@@ -267,6 +262,7 @@ class _Fit:
     level_tails: Tails
     shape: _Shape
     shape_tails: Tails
+    whole: Whole
     rows: float
     noise: float
     explains: bool
@@ -310,6 +306,7 @@ class _Fit:
             level_tails=_tails(left[:, :1], 1.0, out, noise * lacking / unit**2),
             shape=shape,
             shape_tails=shape.tails(scaled, out, lacking * typical),
+            whole=Whole.of(left, free=free, degrees=degrees),
             rows=typical,
             noise=noise,
             explains=_explains(points, left, used),
@@ -337,12 +334,13 @@ class _Fit:
         d = len(point) - 1
         if not d:
             return found
+        gross = self.whole.beyond(point, (d + 1) / rows + d * more, 1 + out)
         at_level = point[:1] / self.unit
         out += float(self.shape.curve.leverage(at_level)[0]) * self.memory
         total = max(self.shape.total + d * more, d / rows) * (1 + out)
         left = self.shape.curve.left(at_level, point[None, 1:])[0]
         shape = self.shape_tails.beyond(left, total, self.shape.degrees)
-        return min(1.0, 2 * min(found, shape))
+        return min(1.0, 2 * min(found, shape, gross))
 
 
 def _tails(points: Floats, kinds: float, out: Floats, more: Floats) -> Tails:

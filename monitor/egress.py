@@ -13,8 +13,6 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import httpx
-
 from monitor.errors import ActionError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -130,30 +128,3 @@ def resolved(host: str, port: int) -> list[str]:
     """Ask the system for the addresses of a host; raises OSError."""
     known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in known))
-
-
-class Guarded(httpx.BaseTransport):
-    """Connects to an address that was judged, under the name that was asked for."""
-
-    def __init__(self, egress: Egress, resolve: Resolve = resolved) -> None:
-        """Take what is permitted; the environment's proxies are not used."""
-        self._egress = egress
-        self._resolve = resolve
-        self._inner = httpx.HTTPTransport(trust_env=False)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Judge where a request goes, and send it there."""
-        url = request.url
-        port = url.port or (443 if url.scheme == "https" else 80)
-        found = self._egress.addresses(url.host, port, self._resolve)
-        if not found:
-            msg = "no address"
-            raise httpx.ConnectError(msg, request=request)
-        # The header Host was written for the name, and TLS is asked for it.
-        request.extensions = {**request.extensions, "sni_hostname": url.host}
-        request.url = url.copy_with(host=found[0])
-        return self._inner.handle_request(request)
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._inner.close()

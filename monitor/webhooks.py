@@ -21,8 +21,9 @@ import httpx
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
 from monitor.clock import Clock
-from monitor.egress import OPEN, Egress, Guarded
+from monitor.egress import OPEN, Egress
 from monitor.errors import ActionError
+from monitor.guarded import Guarded
 from monitor.plugins import Options
 from monitor.problems import mistake
 

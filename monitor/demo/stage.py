@@ -1,6 +1,7 @@
 """The demo's stage: production's logs, the stand-ins, and driftd on them."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from monitor.demo.logs import ServingBug, write_day
 from monitor.demo.pipeline import Pipeline
 from monitor.demo.pipeline import State as RunState
 from monitor.demo.slack_stand_in import SlackStandIn
+from monitor.holding import PERIOD
 from monitor.opening import read_config
 from monitor.shipped import configs
 
@@ -110,6 +112,7 @@ def set_up(folder: Path, start: datetime) -> Iterator[Stage]:
             World(clock=clock, rng=Random(SEED)),
         )
         stack.enter_context(app)
+        _outwait(app)
         yield Stage(
             folder=folder,
             flights=flights,
@@ -118,6 +121,22 @@ def set_up(folder: Path, start: datetime) -> Iterator[Stage]:
             pipeline=pipeline,
             app=app,
         )
+
+
+def _outwait(app: App) -> None:
+    """Wait until a demo that was killed holds no model any more.
+
+    Its lease outlives it, as a replica's would that only stands still; a day of the
+    story takes less than that.
+    """
+    leases, give_up = app.store.leases, time.monotonic() + 2 * PERIOD.total_seconds()
+    for model in app.config.models:
+        while time.monotonic() < give_up:
+            held = leases.take(f"model {model}", app.world.replica, PERIOD)
+            if held is not None:
+                leases.release(held)
+                break
+            time.sleep(0.2)
 
 
 def environment(slack: SlackStandIn, pipeline: Pipeline) -> Mapping[str, str]:

@@ -15,8 +15,9 @@ from monitor.actions.base import open_action
 from monitor.clock import SystemClock
 from monitor.config import Plugin
 from monitor.demo.loopback import Answer, Loopback, Request
-from monitor.egress import OPEN, Egress, Guarded, embedded
+from monitor.egress import OPEN, Egress, embedded
 from monitor.errors import ActionError, ConfigErrors
+from monitor.guarded import Guarded
 from monitor.webhooks import Call, exchange
 from tests.monitor.examples import delivery
 from tests.monitor.world import small

@@ -276,8 +276,7 @@ class _Fit:
             return None
         rows, (axes, points) = counts.sum(axis=1), _cloud(counts)
         terms = waves.terms(seen.centres[held] if waves.waves else rows)
-        centre = np.append(0.0, terms[:, 1:].mean(axis=0))
-        terms = terms - centre
+        terms -= (centre := np.append(0.0, terms[:, 1:].mean(axis=0)))
         season = Regression.of(terms, points)
         left = points - terms @ season.coefficients
         turn = _turn(left, ordered=seen.ordered)
@@ -289,8 +288,8 @@ class _Fit:
             return None
         typical = 1 / float((1 / rows).mean())
         level = float((left[:, 0] ** 2).sum() / free)
-        unit = math.sqrt(max(level, 1 / typical))
-        scaled, out = left[:, 0] / unit, season.leverage(terms)
+        unit, out = math.sqrt(max(level, 1 / typical)), season.leverage(terms)
+        scaled = left[:, 0] / unit
         shape = _Shape.of(scaled, left[:, 1:], free=free, degrees=degrees)
         noise = max(1.0, shape.spare * typical)
         lacking = np.maximum(0.0, 1 / rows - 1 / typical)

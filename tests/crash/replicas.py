@@ -25,6 +25,7 @@ from pyarrow import parquet
 from monitor.app import App, World
 from monitor.clock import ManualClock, SystemClock
 from monitor.deliver import deliver_due
+from monitor.errors import StoreError
 from monitor.opening import read_config
 from monitor.store import Store
 from tests.crash.story import Sink
@@ -112,14 +113,18 @@ def work(folder: Path, now: datetime, name: str, spoken: int | None = None) -> N
             deliver_due(app.store, sinks, clock=clock, rng=rng, lease=LEASE)
 
         while not stopped:
-            # Not `app.round`, which would have a report drawn of all that fires.
-            for _ in app.cycle.run(now):
-                if spoken is not None:
-                    os.write(spoken, b".")
+            try:
+                # Not `app.round`, which would have a report drawn of all that fires.
+                for _ in app.cycle.run(now):
+                    if spoken is not None:
+                        os.write(spoken, b".")
+                    deliver()
+                    if stopped:
+                        break
                 deliver()
-                if stopped:
-                    break
-            deliver()
+            except StoreError as error:
+                # PostgreSQL ends the connection of one that stands still in a commit.
+                structlog.get_logger().warning("store_failed", cause=str(error))
             time.sleep(0.05)
 
 

@@ -1,6 +1,7 @@
 """What holds for the whole suite: no silent skips, no network, one kind of chance."""
 
 import ipaddress
+import logging
 import os
 import socket
 import sys
@@ -110,3 +111,13 @@ def postgres() -> Iterator[Any]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _the_log_is_left_as_it_was() -> Generator[None]:
+    """Take away the handlers that a command put up: the next test has its own log."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)

@@ -99,7 +99,7 @@ def test_the_daemon_takes_rows_tells_of_them_and_refuses_what_is_too_much(
         metrics = text(f"{url}/metrics")
         labels = 'model="churn",table="predictions"'
         assert f"driftd_ingest_rows_total{{{labels}}} 1.0" in metrics
-        missing = 'model="churn",missing="response"'
+        missing = 'missing="response",model="churn"'
         assert f"driftd_ingest_unanswered_calls_total{{{missing}}} 0.0" in metrics
         rejected = 'driftd_ingest_rejected_rows_total{model="churn",reason="id"} 1.0'
         assert rejected in metrics

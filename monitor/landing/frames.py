@@ -4,10 +4,13 @@ A log begins with `MAGIC`. A frame is a head (length of the payload, CRC-32 of a
 follows, microseconds since 1970 at which it was received, kind) and the payload.
 """
 
+import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import BinaryIO
 
 MAGIC = b"driftdW1"
 _HEAD = struct.Struct("<II")
@@ -29,25 +32,16 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One frame as it was read, and where the next one begins."""
+    """One frame as it was read.
+
+    `after_damage` tells that what stands before it in a log is not whole: no crash
+    leaves that behind.
+    """
 
     kind: int
     received: int
-    payload: bytes
-    end: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
-    """The whole frames of a log, and where the last of them ends.
-
-    What follows is a torn tail. `damaged` tells that a frame in the midst is not whole:
-    no crash leaves that behind.
-    """
-
-    frames: tuple[Frame, ...]
-    end: int
-    damaged: bool = False
+    payload: memoryview
+    after_damage: bool
 
 
 def frame(kind: Kind, received: int, payload: bytes | memoryview) -> bytes:
@@ -57,32 +51,35 @@ def frame(kind: Kind, received: int, payload: bytes | memoryview) -> bytes:
     return b"".join((_HEAD.pack(len(payload), checksum), body, payload))
 
 
-def scan(log: bytes) -> Scan:
-    """Return the frames of a log; whatever its bytes are, nothing is raised."""
-    if not log.startswith(MAGIC):
-        return Scan(frames=(), end=0, damaged=len(log) >= len(MAGIC))
-    frames: list[Frame] = []
-    end, start, damaged = len(MAGIC), len(MAGIC), False
-    while start + OVERHEAD <= len(log):
-        found = _at(log, start)
-        if found is not None:
-            frames.append(found)
-            damaged |= end != start
-            start = end = found.end
-            continue
-        (length, _) = _HEAD.unpack_from(log, start)
-        start += OVERHEAD + length
-    return Scan(frames=tuple(frames), end=end, damaged=damaged)
+def frames(log: BinaryIO) -> Iterator[Frame]:
+    """Read the whole frames of a log, one at a time, whatever its bytes are.
 
-
-def _at(log: bytes, start: int) -> Frame | None:
-    """Return the frame that begins there; None where no whole one does."""
-    length, checksum = _HEAD.unpack_from(log, start)
-    end = start + OVERHEAD + length
-    if length > LARGEST or end > len(log):
-        return None
-    if zlib.crc32(memoryview(log)[start + _HEAD.size : end]) != checksum:
-        return None
-    received, kind = _BODY.unpack_from(log, start + _HEAD.size)
-    payload = log[start + OVERHEAD : end]
-    return Frame(kind=kind, received=received, payload=payload, end=end)
+    What follows the last of them is a torn tail. Raises ValueError for what does not
+    begin as a log does, and OSError.
+    """
+    size = log.seek(0, os.SEEK_END)
+    log.seek(0)
+    if log.read(len(MAGIC)) != MAGIC:
+        if size < len(MAGIC):
+            return  # torn as it began
+        msg = "it does not begin as a log does"
+        raise ValueError(msg)
+    place, damage = len(MAGIC), False
+    while place + OVERHEAD <= size:
+        log.seek(place)
+        head = log.read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            return  # cut off meanwhile
+        length, checksum = _HEAD.unpack(head)
+        following = place + OVERHEAD + length
+        if length <= LARGEST and following <= size:
+            rest = log.read(_BODY.size + length)
+            if len(rest) >= _BODY.size and zlib.crc32(rest) == checksum:
+                received, kind = _BODY.unpack_from(rest)
+                payload = memoryview(rest)[_BODY.size :]
+                yield Frame(
+                    kind=kind, received=received, payload=payload, after_damage=damage
+                )
+                place, damage = following, False
+                continue
+        place, damage = following, True

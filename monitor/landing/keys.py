@@ -1,9 +1,11 @@
 """What rows are known by, so that none is landed twice: 64-bit hashes of their key.
 
-Beside each Parquet file lie the sorted hashes of its rows. Two different keys of one
-day share a hash with a chance of 1 in 600,000 among ten million rows.
+Beside each Parquet file lie the sorted hashes of its rows, which are looked up where
+they lie: a day of many millions is never held in memory. Two different keys of one day
+share a hash with a chance of 1 in 600,000 among ten million rows.
 """
 
+import functools
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,8 +22,10 @@ from monitor.landing.segment import write_durably
 Keys = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-_HEAD = struct.Struct("<8sQI")
-_MAGIC = b"driftdK1"
+_HEAD = struct.Struct("<8sQI4x")
+"""A magic, how many keys, their checksum; the keys are aligned as NumPy wants them."""
+_MAGIC = b"driftdK2"
+_PIECE = 1 << 20
 
 
 def keys_of(table: pa.Table, columns: Sequence[str]) -> tuple[Keys, Mask]:
@@ -76,19 +80,34 @@ def write_keys(path: Path, keys: Keys) -> None:
 
 
 def read_keys(path: Path) -> Keys | None:
-    """Read sorted keys; None where they are not there, or not whole."""
+    """Map sorted keys, unread; None where they are not there, or not whole."""
     try:
-        data = path.read_bytes()
+        told = path.stat()
+        count = _count(path, told.st_mtime_ns, told.st_size)
+        if not count:
+            return None if count is None else np.empty(0, np.uint64)
+        return np.memmap(path, "<u8", "r", _HEAD.size, (count,))
     except FileNotFoundError:
         return None
-    if len(data) < _HEAD.size:
-        return None
-    magic, count, checksum = _HEAD.unpack_from(data)
-    body = memoryview(data)[_HEAD.size :]
-    whole = len(body) == 8 * count and zlib.crc32(body) == checksum
-    if magic != _MAGIC or not whole:
-        return None
-    return np.frombuffer(body, "<u8")
+
+
+@functools.lru_cache(maxsize=4096)
+def _count(path: Path, _changed: int, size: int) -> int | None:
+    """Return how many keys a file holds, None for one that is not whole.
+
+    Its checksum is compared once as long as it does not change.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            return None
+        magic, count, checksum = _HEAD.unpack(head)
+        if magic != _MAGIC or size != _HEAD.size + 8 * count:
+            return None
+        found = 0
+        while piece := file.read(_PIECE):
+            found = zlib.crc32(piece, found)
+    return int(count) if found == checksum else None
 
 
 def united(parts: Iterable[Keys]) -> Iterator[Keys]:

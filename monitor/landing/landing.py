@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,8 +30,10 @@ from monitor.window import EPOCH
 
 log = logger(__name__)
 
-SEGMENT_BYTES = 64 << 20
-"""The size at which a segment is landed."""
+SEGMENT_BYTES = 32 << 20
+"""The size at which a segment is landed: in memory, for a moment."""
+GROUP_ROWS = 1 << 17
+"""Rows of one row group of a landed file."""
 SEGMENT_AGE = timedelta(minutes=10)
 """The age at which a segment is landed, however small: readers see its rows before."""
 
@@ -159,6 +161,9 @@ class Landing:
                         landed += self._land(number)
             except (OSError, pa.ArrowException) as error:
                 raise LandingError(_told(self.folder.path, error)) from error
+            finally:
+                # What a segment took for a moment is not kept until the next one.
+                pa.default_memory_pool().release_unused()
             return landed
 
     def forget(self, now: datetime, age: timedelta) -> None:
@@ -244,11 +249,12 @@ class Landing:
             )
         return Landed(rows=rows, repeated=repeated)
 
-    def _known(self, day: str, but: int) -> list[Keys]:
-        """Return the keys of what other segments landed on a day."""
+    def _known(self, day: str, but: int) -> Iterator[Keys]:
+        """Walk over the keys of what other segments landed on a day."""
         files = (self.folder.path / f"date={day}").glob("*.parquet")
-        others = [f for f in files if f.stem.isdigit() and int(f.stem) != but]
-        return [landed_keys(file, self.shape) for file in sorted(others)]
+        for file in sorted(f for f in files if f.stem.isdigit()):
+            if int(file.stem) != but:
+                yield landed_keys(file, self.shape)
 
     def _write(self, part: Part, number: int) -> Path:
         """Write a day's rows whole or not at all, durably."""
@@ -258,7 +264,7 @@ class Landing:
             sync_folder(self.folder.path)
         path = day / f"{number:08d}.parquet"
         partial = day / f".{number:08d}.partial"
-        pq.write_table(part.table, partial)
+        pq.write_table(part.table, partial, row_group_size=GROUP_ROWS)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         write_keys(keys_path(path), part.keys)

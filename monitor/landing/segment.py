@@ -6,15 +6,19 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
-from monitor.landing.frames import MAGIC, Kind, frame, scan
+from monitor.landing.frames import MAGIC, Kind, frame, frames
 
 _MARK = struct.Struct("<I")
 """The checksum of the schema, before the rows that are in it."""
 
 
+_DAY = 86_400_000_000
+JOINED_BYTES = 4 << 20
+"""Bytes up to which batches are joined as they are read."""
 _PROBE = 1 << 18
 """Bytes that must fit before rows are taken again."""
 
@@ -102,32 +106,72 @@ class Segment:
 
 def read_segment(path: Path) -> Contents:
     """Return the whole batches of a segment; raises OSError."""
-    return contents_of(path.read_bytes())
+    with path.open("rb") as log:
+        return contents_of(log)
 
 
-def contents_of(segment: bytes) -> Contents:
-    """Return the whole batches among a segment's bytes.
+def contents_of(log: BinaryIO) -> Contents:
+    """Return the whole batches of a segment; raises OSError.
 
     A batch whose frame is whole and which Arrow cannot read is damage as well.
     """
-    found = scan(segment)
-    batches: list[Logged] = []
+    gathered = _Gathered()
     schemas: dict[bytes, pa.Schema] = {}
-    damaged = found.damaged
-    for part in found.frames:
-        try:
-            if part.kind == Kind.SCHEMA:
-                mark = _MARK.pack(zlib.crc32(part.payload))
-                schemas[mark] = pa.ipc.read_schema(pa.py_buffer(part.payload))
-            else:
-                schema = schemas[part.payload[: _MARK.size]]
-                # A slice is a copy, and lies where Arrow's numbers may lie.
-                rows = pa.py_buffer(part.payload[_MARK.size :])
-                batch = pa.ipc.read_record_batch(rows, schema)
-                batches.append(Logged(received=part.received, rows=batch))
-        except (KeyError, pa.ArrowException, OSError):
-            damaged = True
-    return Contents(batches=tuple(batches), damaged=damaged)
+    damaged = False
+    try:
+        for part in frames(log):
+            damaged |= part.after_damage
+            mark = bytes(part.payload[: _MARK.size])
+            try:
+                if part.kind == Kind.SCHEMA:
+                    mark = _MARK.pack(zlib.crc32(part.payload))
+                    schemas[mark] = pa.ipc.read_schema(pa.py_buffer(part.payload))
+                else:
+                    # A copy lies where Arrow's numbers may lie.
+                    rows = pa.py_buffer(bytes(part.payload[_MARK.size :]))
+                    batch = pa.ipc.read_record_batch(rows, schemas[mark])
+                    gathered.add(Logged(received=part.received, rows=batch))
+            except (KeyError, pa.ArrowException, OSError):
+                damaged = True
+    except ValueError:
+        damaged = True
+    return Contents(batches=gathered.all(), damaged=damaged)
+
+
+class _Gathered:
+    """Batches of a log, the small ones joined: each costs more than its rows do.
+
+    A batch that is joined of several was received when the first of them was, and all
+    of them on the same day.
+    """
+
+    def __init__(self) -> None:
+        self._done: list[Logged] = []
+        self._small: list[Logged] = []
+        self._bytes = 0
+
+    def add(self, one: Logged) -> None:
+        if self._small and not _alike(self._small[0], one):
+            self._join()
+        self._small.append(one)
+        self._bytes += one.rows.nbytes
+        if self._bytes >= JOINED_BYTES:
+            self._join()
+
+    def all(self) -> tuple[Logged, ...]:
+        self._join()
+        return tuple(self._done)
+
+    def _join(self) -> None:
+        if self._small:
+            rows = pa.concat_batches([one.rows for one in self._small])
+            self._done.append(Logged(received=self._small[0].received, rows=rows))
+        self._small, self._bytes = [], 0
+
+
+def _alike(one: Logged, other: Logged) -> bool:
+    same_day = one.received // _DAY == other.received // _DAY
+    return same_day and one.rows.schema.equals(other.rows.schema)
 
 
 def sync_folder(path: Path) -> None:

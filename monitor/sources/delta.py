@@ -13,7 +13,15 @@ from monitor.errors import SourceError
 from monitor.sources.base import SOURCES
 from monitor.sources.files import DATE_KEYS
 from monitor.sources.lakehouse import library, refuse_without_time, rows_of, wanted
-from monitor.sources.storage import StoreOptions, is_remote, told
+from monitor.sources.storage import (
+    StoreOptions,
+    account_of,
+    family_of,
+    is_remote,
+    refused,
+    short,
+    told,
+)
 from monitor.sources.texts import TIME, Kind
 from monitor.sources.texts import told as typed_as
 from monitor.window import EPOCH, Window
@@ -114,10 +122,11 @@ class DeltaSource:
     def _table(self) -> Any:  # noqa: ANN401 - a library that may not be there
         deltalake = library("deltalake", "delta")
         options = self._options
+        scheme, remote, _ = self._place.partition("://")
         table = deltalake.DeltaTable(
             self._place,
             version=options.version,
-            storage_options=_storage(options) if is_remote(self._place) else None,
+            storage_options=_storage(options, scheme) if remote else None,
         )
         if options.as_of is not None:
             moment = options.as_of
@@ -135,10 +144,11 @@ class DeltaSource:
             msg = f"{self._place}: there is no Delta table. Fix: correct the path"
             raise SourceError(msg, permanent=True) from error
         except (errors.DeltaError, pa.ArrowException, OSError, ValueError) as error:
-            why = str(error).partition("\n")[0][:400]
-            msg = f"{self._place}: the Delta table cannot be read ({why})"
-            there = is_remote(self._place)
-            raise SourceError(msg, permanent=not there) from error
+            what = f"{self._place}: the Delta table cannot be read"
+            if is_remote(self._place):
+                raise refused(what, error) from error
+            msg = f"{what} ({short(error)})"
+            raise SourceError(msg, permanent=True) from error
 
 
 def _arrow(table: Any) -> pa.Schema:  # noqa: ANN401
@@ -181,21 +191,32 @@ def _between(
     return []
 
 
-def _storage(options: DeltaSource.Options) -> dict[str, str]:
+def _storage(options: DeltaSource.Options, scheme: str) -> dict[str, str]:
     """Return the options of a store as the library names them."""
     seconds = f"{options.patience.total_seconds():.0f}s"
-    named = {
-        "AWS_ENDPOINT_URL": options.endpoint,
-        "AWS_REGION": options.region,
-        "AWS_ACCESS_KEY_ID": told(options.access_key),
-        "AWS_SECRET_ACCESS_KEY": told(options.secret_key),
-        "AWS_SESSION_TOKEN": told(options.session_token),
-        "AZURE_STORAGE_ACCOUNT_NAME": options.account,
-        "AZURE_STORAGE_ACCOUNT_KEY": told(options.account_key),
-    }
+    endpoint, family = options.endpoint, family_of(scheme)
+    if family == "s3":
+        named = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_REGION": options.region,
+            "AWS_ACCESS_KEY_ID": told(options.access_key),
+            "AWS_SECRET_ACCESS_KEY": told(options.secret_key),
+            "AWS_SESSION_TOKEN": told(options.session_token),
+            "AWS_SKIP_SIGNATURE": "true" if options.anonymous else None,
+        }
+    elif family == "gs":
+        named = {
+            "GOOGLE_BASE_URL": endpoint,
+            "GOOGLE_SKIP_SIGNATURE": "true" if options.anonymous else None,
+        }
+    else:
+        named = {
+            "AZURE_STORAGE_ACCOUNT_NAME": account_of(options),
+            "AZURE_STORAGE_ACCOUNT_KEY": told(options.account_key),
+            "AZURE_STORAGE_ENDPOINT": endpoint and f"{endpoint}/{options.account}",
+            "AZURE_SKIP_SIGNATURE": "true" if options.anonymous else None,
+        }
+    if (endpoint or "").startswith("http://"):
+        named["allow_http"] = "true"
     found = {key: value for key, value in named.items() if value is not None}
-    if (options.endpoint or "").startswith("http://"):
-        found["AWS_ALLOW_HTTP"] = "true"
-    if options.anonymous:
-        found |= {"AWS_SKIP_SIGNATURE": "true", "google_skip_signature": "true"}
     return {**found, "max_retries": "3", "retry_timeout": seconds, "timeout": seconds}

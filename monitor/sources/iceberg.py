@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from monitor.errors import SourceError
 from monitor.sources.base import SOURCES
 from monitor.sources.lakehouse import library, refuse_without_time, rows_of, wanted
-from monitor.sources.storage import StoreOptions, is_remote, told
+from monitor.sources.storage import StoreOptions, is_remote, refused, short, told
 from monitor.window import EPOCH, Window
 
 
@@ -151,16 +151,14 @@ class IcebergSource:
         try:
             yield
         except (*missing, FileNotFoundError) as error:
-            msg = f"{self._place}: there is no Iceberg table ({_short(error)})"
+            msg = f"{self._place}: there is no Iceberg table ({short(error)})"
             raise SourceError(msg + ". Fix: correct it", permanent=True) from error
         except (pa.ArrowException, OSError, ValueError, LookupError) as error:
-            local = self._path is not None and not is_remote(self._path)
-            msg = f"{self._place}: the Iceberg table cannot be read ({_short(error)})"
-            raise SourceError(msg, permanent=local) from error
-
-
-def _short(error: Exception) -> str:
-    return str(error).partition("\n")[0][:400]
+            what = f"{self._place}: the Iceberg table cannot be read"
+            if self._path is None or is_remote(self._path):
+                raise refused(what, error) from error
+            msg = f"{what} ({short(error)})"
+            raise SourceError(msg, permanent=True) from error
 
 
 def _newest_metadata(path: str) -> str:

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,8 +27,21 @@ _ATTEMPTS = 3
 _CONNECT_SECONDS = 5
 _STORES = ("AWS Error", "google::cloud::Status", "Azure Error", "curlCode")
 """What Arrow's errors say when an object store is at fault, and not a file."""
-_FINAL = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "HTTP status 403", "PERMISSION_DENIED")
+_GONE = "No such file or directory"
+_FINAL = (
+    "ACCESS_DENIED",
+    "NO_SUCH_BUCKET",
+    "NoSuchBucket",
+    "ContainerNotFound",
+    "PERMISSION_DENIED",
+    "HTTP status 403",
+    "] 401 ",
+    "] 403 ",
+    "lacked valid authentication",
+    "lacked the necessary privileges",
+)
 """What an object store answers that will not change by asking again."""
+_CURE = ". Fix: correct the bucket, or the rights of its credentials"
 
 
 class StoreOptions(plugins.Options):
@@ -178,10 +192,7 @@ class StoredFiles:
         with reading(pattern, remote=True):
             if glob.has_magic(path):
                 wanted = path.split("/")
-                try:
-                    every = there.get_file_info(_below(_root(path)))
-                except FileNotFoundError:
-                    every = []
+                every = _every(there, _root(path), pattern)
                 found = [one for one in every if _matches(one.path.split("/"), wanted)]
                 if not found:
                     msg = f"{pattern}: no file matches. Fix: correct it, or wait"
@@ -202,8 +213,7 @@ class StoredFiles:
         return found
 
     def _filesystem(self, scheme: str) -> Any:  # noqa: ANN401 - pyarrow has no types
-        family = "az" if scheme in {"az", "abfs", "abfss"} else scheme
-        return self._filesystems[family]()
+        return self._filesystems[family_of(scheme)]()
 
     @cached_property
     def _filesystems(self) -> Mapping[str, Any]:
@@ -216,6 +226,25 @@ class StoredFiles:
             return made[family]
 
         return {family: lambda f=family: once(f) for family in ("s3", "gs", "az")}
+
+
+def _every(there: Any, root: str, pattern: str) -> list[Any]:  # noqa: ANN401
+    """Return all that lies below a folder; nothing where there is no such folder.
+
+    Raises SourceError where there is no such bucket: waiting does not make one.
+    """
+    try:
+        found: list[Any] = there.get_file_info(_below(root))
+    except OSError as error:
+        # Google's store tells a missing folder without the number of that error.
+        if not isinstance(error, FileNotFoundError) and _GONE not in str(error):
+            raise
+        bucket = root.partition("/")[0]
+        if there.get_file_info([bucket])[0].type == fs.FileType.NotFound:
+            msg = f"{pattern}: there is no bucket {bucket!r}. Fix: correct the bucket"
+            raise SourceError(msg, permanent=True) from error
+        return []
+    return found
 
 
 def _below(path: str) -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -234,6 +263,19 @@ def is_remote(pattern: str) -> bool:
         msg = f"{pattern}: {scheme}:// is not known. Fix: use a path, or {known}"
         raise SourceError(msg, permanent=True)
     return bool(found)
+
+
+def family_of(scheme: str) -> str:
+    """Return whose store a scheme leads to: `az` has three names."""
+    return "az" if scheme in {"abfs", "abfss"} else scheme
+
+
+def account_of(options: StoreOptions) -> str:
+    """Return the account that a path at Azure is in; raises SourceError for none."""
+    if options.account is None:
+        msg = "Azure has accounts, and none is told. Fix: set `account:`"
+        raise SourceError(msg, permanent=True)
+    return options.account
 
 
 def connected(family: str, options: FileOptions) -> Any:  # noqa: ANN401
@@ -260,9 +302,7 @@ def connected(family: str, options: FileOptions) -> Any:  # noqa: ANN401
                 endpoint_override=authority or None,
                 retry_time_limit=options.patience,
             )
-        if options.account is None:
-            msg = "Azure has accounts, and none is told. Fix: set `account:`"
-            raise SourceError(msg, permanent=True)
+        account = account_of(options)
         where = {}
         if authority:
             where = {
@@ -272,7 +312,7 @@ def connected(family: str, options: FileOptions) -> Any:  # noqa: ANN401
                 "dfs_storage_scheme": scheme or "https",
             }
         key = told(options.account_key)
-        return fs.AzureFileSystem(options.account, account_key=key, **where)
+        return fs.AzureFileSystem(account, account_key=key, **where)
 
 
 def identity(files: Iterable[StoredFile]) -> str:
@@ -293,19 +333,32 @@ def reading(name: str, noun: str = "file", *, remote: bool = False) -> Iterator[
         raise SourceError(msg, permanent=True) from error
     except (pa.ArrowException, OSError, ValueError) as error:
         if remote or any(word in str(error) for word in _STORES):
-            final = any(word in str(error) for word in _FINAL)
-            msg = f"{name}: the object store cannot be read ({_short(error)})"
-            fix = ". Fix: correct the bucket, or the rights of its credentials"
-            raise SourceError(msg + fix * final, permanent=final) from error
+            what = f"{name}: the object store cannot be read"
+            raise refused(what, error) from error
         msg = (
-            f"{name}: this is no whole {noun} ({_short(error)}). "
+            f"{name}: this is no whole {noun} ({short(error)}). "
             "Fix: write it again, under another name that is changed when it is whole"
         )
         raise SourceError(msg, permanent=True) from error
 
 
-def _short(error: Exception) -> str:
-    return str(error).partition("\n")[0][:400]
+def refused(what: str, error: Exception) -> SourceError:
+    """Return what is said of a store: for good where asking again changes nothing."""
+    final = any(word in str(error) for word in _FINAL)
+    return SourceError(f"{what} ({short(error)})" + _CURE * final, permanent=final)
+
+
+def short(error: Exception) -> str:
+    """Return in one line what a library said in colours and many lines.
+
+    >>> short(OSError("Kernel error", "GET http://a/b?sig=secret in 1.5ms"))
+    "('Kernel error', 'GET http://a/b in 1.5ms')"
+    """
+    return " ".join(_NO_WORDS.sub(" ", str(error)).split())[:400]
+
+
+_NO_WORDS = re.compile(r"\x1b\[[0-9;]*m|↳|<[^<>]*>|(?<=\w)\?\S+")
+"""Colours, arrows, the tags of an answer, and the queries of addresses."""
 
 
 def told(secret: SecretStr | None) -> str | None:

@@ -1,7 +1,8 @@
 """The law that every source keeps; the subjects are those of the registry.
 
 For each source a file `source_NAME.py` here says how a table is put where the source
-reads it, how it is damaged, and how it is taken away.
+reads it, how it is damaged, and how it is taken away. Those that read files are asked
+again of files in each cloud's object store.
 """
 
 import hashlib
@@ -9,6 +10,8 @@ import importlib.util
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pytest
@@ -22,12 +25,72 @@ from monitor.errors import SourceError
 from monitor.sampling import Decider, sampled
 from monitor.sources.base import SOURCES, Source, open_source
 from monitor.window import Window
+from tests.stores import SCHEMES, Store
 
+KINDS_OF_FILES = ("delta", "json", "parquet")
 START = datetime(2013, 4, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def stage(name: str) -> ModuleType:
+class Stage:
+    """Where a source finds its table."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._local = _module(name)
+        self.columns: list[str] = getattr(
+            self._local, "COLUMNS", ["id", "t", "distance"]
+        )
+
+    def place(self, rows: pa.Table, folder: Path) -> dict[str, Any]:
+        """Put a table there and return the options that read it."""
+        options: dict[str, Any] = self._local.place(rows, folder)
+        return options
+
+    def damage(self, folder: Path) -> None:
+        """Damage what was put."""
+        self._local.damage(folder)
+
+    def remove(self, folder: Path) -> None:
+        """Take away what was put."""
+        self._local.remove(folder)
+
+
+class StoredStage(Stage):
+    """The same in an object store."""
+
+    def __init__(self, name: str, store: Store) -> None:
+        super().__init__(name)
+        self._store = store
+        self._bucket = store.bucket(f"laws-{uuid4().hex}")
+
+    def place(self, rows: pa.Table, folder: Path) -> dict[str, Any]:
+        options = super().place(rows, folder)
+        self._send(folder)
+        there = f"{self._store.address(self._bucket)}/{options['path']}"
+        return {**options, **self._store.options, "path": there}
+
+    def damage(self, folder: Path) -> None:
+        super().damage(folder)
+        self._send(folder)
+
+    def remove(self, folder: Path) -> None:
+        for file in _files(folder):
+            self._bucket.delete_file(file)
+        super().remove(folder)
+
+    def _send(self, folder: Path) -> None:
+        for file in _files(folder):
+            with self._bucket.open_output_stream(file, compression=None) as sink:
+                sink.write((folder / file).read_bytes())
+
+
+def _files(folder: Path) -> list[str]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return [path.relative_to(folder).as_posix() for path in found]
+
+
+def _module(name: str) -> ModuleType:
     path = Path(__file__).parent / f"source_{name}.py"
     assert path.is_file(), f"write {path.name}, so that the contract can be asked of it"
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -49,20 +112,28 @@ def table() -> pa.Table:
     )
 
 
-@pytest.fixture(params=SOURCES.names())
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+STORED = [f"{name} at {scheme}" for name in KINDS_OF_FILES for scheme in SCHEMES]
+
+
+@pytest.fixture(params=[*SOURCES.names(), *STORED])
+def stage(request: pytest.FixtureRequest) -> Stage:
+    name, _, scheme = str(request.param).partition(" at ")
+    if not scheme:
+        return Stage(name)
+    return StoredStage(name, request.getfixturevalue("stores").of(scheme))
 
 
 @pytest.fixture
-def source(name: str, tmp_path: Path) -> Source:
-    return opened(name, table(), tmp_path)
+def source(stage: Stage, tmp_path: Path) -> Source:
+    return opened(stage, table(), tmp_path)
 
 
-def opened(name: str, rows: pa.Table, folder: Path) -> Source:
-    options = stage(name).place(rows, folder)
-    section = Plugin(type=name, options=options, base=folder)
-    return open_source(section, timestamp="t")
+def opened(
+    stage: Stage, rows: pa.Table, folder: Path, timestamp: str | None = "t"
+) -> Source:
+    options = stage.place(rows, folder)
+    section = Plugin(type=stage.name, options=options, base=folder)
+    return open_source(section, timestamp=timestamp)
 
 
 def read(
@@ -100,11 +171,10 @@ def test_no_window_means_all_rows(source: Source) -> None:
     assert read(source, None).num_rows == 72
 
 
-def test_an_empty_window_keeps_its_columns(name: str, source: Source) -> None:
+def test_an_empty_window_keeps_its_columns(stage: Stage, source: Source) -> None:
     batches = list(source.read(Window(START - DAY, START), None))
     assert [batch.num_rows for batch in batches] == [0]
-    expected = getattr(stage(name), "COLUMNS", ["id", "t", "distance"])
-    assert batches[0].schema.names == expected
+    assert batches[0].schema.names == stage.columns
     assert batches[0].schema == source.schema()
 
 
@@ -122,25 +192,27 @@ def test_times_are_told_in_utc(source: Source) -> None:
     assert read(source, None).schema.field("t").type.tz == "UTC"
 
 
-def test_a_time_without_a_zone_is_taken_to_be_in_utc(name: str, tmp_path: Path) -> None:
+def test_a_time_without_a_zone_is_taken_to_be_in_utc(
+    stage: Stage, tmp_path: Path
+) -> None:
     naive = table().set_column(1, "t", table()["t"].cast(pa.timestamp("us")))
-    rows = read(opened(name, naive, tmp_path), Window(START, START + DAY))
+    rows = read(opened(stage, naive, tmp_path), Window(START, START + DAY))
     assert rows["id"].to_pylist() == [f"f{i}" for i in range(24)]
 
 
-def test_a_time_of_another_zone_is_moved_to_utc(name: str, tmp_path: Path) -> None:
+def test_a_time_of_another_zone_is_moved_to_utc(stage: Stage, tmp_path: Path) -> None:
     zoned = table()["t"].cast(pa.timestamp("us", "America/New_York"))
     rows = read(
-        opened(name, table().set_column(1, "t", zoned), tmp_path),
+        opened(stage, table().set_column(1, "t", zoned), tmp_path),
         Window(START, START + DAY),
     )
     assert rows["t"].to_pylist()[0] == START
 
 
-def test_a_row_without_a_time_lies_in_no_window(name: str, tmp_path: Path) -> None:
+def test_a_row_without_a_time_lies_in_no_window(stage: Stage, tmp_path: Path) -> None:
     times = [None, *table()["t"].to_pylist()[1:]]
     rows = table().set_column(1, "t", pa.array(times, pa.timestamp("us", "UTC")))
-    source = opened(name, rows, tmp_path)
+    source = opened(stage, rows, tmp_path)
     assert read(source, Window(START, START + DAY)).num_rows == 23
     assert read(source, None).num_rows == 72
 
@@ -158,38 +230,38 @@ def test_a_source_never_writes(source: Source, tmp_path: Path) -> None:
 
 
 def test_data_that_is_not_there_is_told_with_its_place(
-    name: str, source: Source, tmp_path: Path
+    stage: Stage, source: Source, tmp_path: Path
 ) -> None:
-    stage(name).remove(tmp_path)
+    stage.remove(tmp_path)
     with pytest.raises(SourceError, match="rows") as caught:
         list(source.read(None, None))
     assert caught.value.permanent
 
 
 def test_damaged_data_is_told_with_its_place(
-    name: str, source: Source, tmp_path: Path
+    stage: Stage, source: Source, tmp_path: Path
 ) -> None:
-    stage(name).damage(tmp_path)
+    stage.damage(tmp_path)
     with pytest.raises(SourceError, match="rows"):
         list(source.read(None, None))
 
 
 def test_a_window_without_a_timestamp_column_is_refused(
-    name: str, tmp_path: Path
+    stage: Stage, tmp_path: Path
 ) -> None:
-    options = stage(name).place(table(), tmp_path)
-    section = Plugin(type=name, options=options, base=tmp_path)
-    source = open_source(section, timestamp=None)
+    source = opened(stage, table(), tmp_path, timestamp=None)
     with pytest.raises(SourceError, match="role: timestamp"):
         list(source.read(Window(START, START + DAY), None))
 
 
+@pytest.mark.parametrize("name", SOURCES.names())
 def test_an_unknown_option_is_refused_with_those_there_are(name: str) -> None:
     section = Plugin(type=name, options={"colour": 1})
     with pytest.raises(SourceError, match=r"no key `colour`.*keys here are"):
         open_source(section, timestamp="t")
 
 
+@pytest.mark.parametrize("name", SOURCES.names())
 def test_options_are_frozen(name: str) -> None:
     assert SOURCES.options_type(name).model_config["frozen"] is True
 

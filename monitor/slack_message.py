@@ -33,7 +33,9 @@ def message(body: Mapping[str, Any], pressed: str | None = None) -> list[Block]:
     `pressed` is the id of the delivery that a press of a button is about; without one
     there are no buttons.
     """
-    blocks = [_header(body), _section(inert(_headline(body)))]
+    blocks = [_header(body)]
+    if not body.get("firing"):  # else the worst of them says it, and what sets it off
+        blocks.append(_section(inert(_headline(body))))
     blocks += _findings(body, "firing", "*Firing*")
     blocks += _worst(body)
     blocks += _findings(body, "resolved", "*Resolved*")
@@ -134,15 +136,22 @@ def _worst(body: Mapping[str, Any]) -> list[Block]:
         f"{one['column']} ({wording.percent(one['share'])})"
         for one in (worst.get("explained_by") or ())[:_COLUMNS]
     ]
-    harm = [str(f.get("brief")) for f in firing if f.get("family") in _OF_THE_MODEL]
     said = {
         "How sure": wording.sureness(worst.get("p_adjusted")),
         "Mostly": ", ".join(columns),
-        "For the model": harm[0] if harm else "no loss of performance is firing here",
+        "Harm": _harm(firing),
         "To do": wording.to_do(worst["family"]),
     }
-    lines = [f"*{title}* {inert(text, 600)}" for title, text in said.items() if text]
+    lines = [f"*{title}:* {inert(text, 600)}" for title, text in said.items() if text]
     return [_section("\n".join(lines))]
+
+
+def _harm(firing: Sequence[Mapping[str, Any]]) -> str:
+    """Say what a drift has done to the model; empty where the worst is just that."""
+    told = [str(f.get("brief")) for f in firing if f.get("family") in _OF_THE_MODEL]
+    if firing[0].get("family") in _OF_THE_MODEL:
+        return ""
+    return told[0] if told else "no loss of performance is known"
 
 
 def _about(body: Mapping[str, Any]) -> Iterator[Block]:

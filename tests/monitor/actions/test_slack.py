@@ -93,7 +93,7 @@ def test_a_message_says_what_since_when_what_is_muted_and_what_was_done(
     hook(slack).perform(delivery(body()))
     shown = slack.messages[0].render()
     for said in (
-        "flights: 2 incidents firing",
+        "Firing\n",
         "x1: moved by 0.5, since 2013-05-01",
         "muted by schema change",
         "Retraining requested",
@@ -126,16 +126,16 @@ def test_a_message_says_how_sure_how_bad_which_columns_and_what_to_do(
     hook(slack).perform(delivery(told))
     shown = slack.messages[0].render()
     for said in (
-        "How sure chance alone does this less than once in 1,000 times",
-        "Mostly temp (61 %), wind (20 %)",
-        "For the model the model: ROC AUC fell",
-        "To do ask whether the change is real",
+        "How sure: chance alone does this less than once in 1,000 times",
+        "Mostly: temp (61 %), wind (20 %)",
+        "Harm: the model: ROC AUC fell",
+        "To do: ask whether the change is real",
     ):
         assert said in shown
     hook(slack).perform(delivery(body(firing=[moved("x0", p_adjusted=None)])))
     shown = slack.messages[1].render()
     assert "How sure" not in shown
-    assert "no loss of performance is firing here" in shown
+    assert "no loss of performance is known" in shown
 
 
 def test_a_bots_news_is_pictured_in_its_thread(slack: SlackStandIn) -> None:

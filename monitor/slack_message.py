@@ -77,7 +77,7 @@ def pictured(body: Mapping[str, Any]) -> Picture | None:
     title = wording.pictured(
         str(worst.get("check")),
         worst.get("column"),
-        len(values),
+        values,
         worst.get("threshold"),
     )
     return Picture(

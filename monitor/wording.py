@@ -1,6 +1,7 @@
 """The words in which driftd speaks of an incident: one place for every channel."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 
@@ -352,15 +353,19 @@ def _limit(verdict: Verdict, threshold: float) -> str:
     return f"{number(unit.scale * threshold)}{unit.threshold}"
 
 
-def pictured(check: str, column: str | None, n: int, threshold: float | None) -> str:
-    """Say what a picture of a figure shows.
+def pictured(
+    check: str, column: str | None, values: Sequence[float], threshold: float | None
+) -> str:
+    """Say what a picture of a figure shows, and between what it lies.
 
-    >>> pictured("psi", "temp", 12, 0.2)
-    'population stability index of temp, the last 12 windows; dashed: threshold 0.2'
+    >>> pictured("psi", "temp", [0.01, 0.31, 0.26], 0.2)
+    'population stability index of temp, the last 3 windows: 0.01 to 0.31, now 0.26 \
+(dashed: threshold 0.2)'
     """
     of = f" of {column}" if column else ""
-    limit = f"; dashed: threshold {number(threshold)}" if threshold else ""
-    return f"{name(check)}{of}, the last {n} windows{limit}"
+    span = f"{number(min(values))} to {number(max(values))}, now {number(values[-1])}"
+    limit = f" (dashed: threshold {number(threshold)})" if threshold else ""
+    return f"{name(check)}{of}, the last {len(values)} windows: {span}{limit}"
 
 
 _SURE = ((0.001, "1,000"), (0.01, "100"), (0.05, "20"))

@@ -1,22 +1,14 @@
 """The Dagster action: launches a run of a job, and follows it."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 from pydantic import Field, SecretStr
 
-from monitor.action import Delivery, Progress, Receipt, Stage
-from monitor.actions.api import (
-    ServerAction,
-    ServerOptions,
-    listed,
-    look,
-    progressed,
-    told,
-    word,
-)
+from monitor.action import Delivery, Receipt, Stage
+from monitor.actions.api import ServerOptions, listed, look, told, word
 from monitor.actions.base import ACTIONS
+from monitor.actions.searched import SearchedAction
 from monitor.actions.training import variables
 from monitor.errors import ActionError
 from monitor.webhooks import Answer
@@ -27,6 +19,7 @@ STAGES = {
     Stage.SUCCEEDED: ("SUCCESS",),
     Stage.FAILED: ("FAILURE", "CANCELED"),
 }
+
 TAG = "driftd/id"
 LAUNCH = """mutation Launch($p: ExecutionParams!) {
   launchRun(executionParams: $p) {
@@ -56,7 +49,7 @@ class DagsterOptions(ServerOptions):
 
 
 @ACTIONS.register("dagster")
-class DagsterAction(ServerAction[DagsterOptions]):
+class DagsterAction(SearchedAction[DagsterOptions]):
     """Launches a run that is tagged with the retraining's id, and what it is about.
 
     Dagster knows no idempotency key: runs are searched by the tag before any repeat.
@@ -64,14 +57,11 @@ class DagsterAction(ServerAction[DagsterOptions]):
     """
 
     type = "dagster"
-    idempotent = False
+    has = "Dagster has the run"
+    id_field, state_field = "runId", "status"
+    stages = STAGES
 
     Options = DagsterOptions
-
-    @property
-    def settles(self) -> timedelta | None:
-        """A run is listed at once."""
-        return timedelta(seconds=10)
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Launch the run once."""
@@ -95,24 +85,10 @@ class DagsterAction(ServerAction[DagsterOptions]):
             msg = f"Dagster answered {word(kind) or 'with no run'}"
             msg += ". Fix: look at job, repository, location and run_config"
             raise ActionError(msg, permanent=True)
-        run = word(told(answer, *launched, "run", "runId"))
-        return Receipt(remote_id=run, detail="Dagster has the run")
+        return self.made(told(answer, *launched, "run", "runId"))
 
-    def find(self, delivery: Delivery) -> Receipt | None:
-        """Search the runs for the retraining's tag."""
-        for run in self._tagged(delivery.id):
-            return Receipt(
-                remote_id=word(run.get("runId")), detail="Dagster has the run"
-            )
-        return None
-
-    def progress(self, delivery_id: str, remote_id: str | None) -> Progress | None:
-        """Ask how the run goes on."""
-        del remote_id
-        run = next(self._tagged(delivery_id), {})
-        return progressed(run.get("status"), STAGES)
-
-    def _tagged(self, delivery_id: str) -> Iterator[Mapping[str, Any]]:
+    def runs(self, delivery_id: str) -> Iterator[Mapping[str, Any]]:
+        """Search the runs for those of the retraining's tag."""
         wanted = {"f": {"tags": [{"key": TAG, "value": delivery_id}]}}
         answer = look(lambda: self._query(RUNS, wanted))
         found = ("data", "runsOrError", "results")

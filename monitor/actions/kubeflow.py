@@ -2,22 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 from pydantic import Field, SecretStr
 
-from monitor.action import Delivery, Progress, Receipt, Stage
-from monitor.actions.api import (
-    ServerAction,
-    ServerOptions,
-    listed,
-    look,
-    progressed,
-    told,
-    word,
-)
+from monitor.action import Delivery, Receipt, Stage
+from monitor.actions.api import ServerOptions, listed, look, told
 from monitor.actions.base import ACTIONS
+from monitor.actions.searched import SearchedAction
 from monitor.actions.training import payload
 
 STAGES = {
@@ -47,7 +39,7 @@ class KubeflowOptions(ServerOptions):
 
 
 @ACTIONS.register("kubeflow")
-class KubeflowAction(ServerAction[KubeflowOptions]):
+class KubeflowAction(SearchedAction[KubeflowOptions]):
     """Creates a run that has the retraining's id in its name.
 
     Kubeflow knows no idempotency key: runs are searched by name before any repeat.
@@ -55,14 +47,11 @@ class KubeflowAction(ServerAction[KubeflowOptions]):
     """
 
     type = "kubeflow"
-    idempotent = False
+    has = "Kubeflow has the run"
+    id_field, state_field = "run_id", "state"
+    stages = STAGES
 
     Options = KubeflowOptions
-
-    @property
-    def settles(self) -> timedelta | None:
-        """A run is listed at once."""
-        return timedelta(seconds=10)
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Create the run once."""
@@ -86,25 +75,16 @@ class KubeflowAction(ServerAction[KubeflowOptions]):
         if options.experiment is not None:
             body["experiment_id"] = options.experiment
         answer = self.api.post(*RUNS, json_body=body)
-        run = word(told(answer, "run_id"))
-        return Receipt(remote_id=run, detail="Kubeflow has the run")
+        return self.made(told(answer, "run_id"))
 
-    def find(self, delivery: Delivery) -> Receipt | None:
-        """Search the runs for one of the retraining's name."""
-        for run in self._named(delivery.id):
-            return Receipt(
-                remote_id=word(run.get("run_id")), detail="Kubeflow has the run"
-            )
-        return None
-
-    def progress(self, delivery_id: str, remote_id: str | None) -> Progress | None:
-        """Ask how the run goes on."""
+    def state(self, delivery_id: str, remote_id: str | None) -> object:
+        """Ask for the run by its id, where it is known."""
         if remote_id is None:
-            found = next(self._named(delivery_id), {})
-            return progressed(found.get("state"), STAGES)
-        return progressed(told(self.api.get(*RUNS, remote_id), "state"), STAGES)
+            return super().state(delivery_id, remote_id)
+        return told(self.api.get(*RUNS, remote_id), "state")
 
-    def _named(self, delivery_id: str) -> Iterator[Mapping[str, Any]]:
+    def runs(self, delivery_id: str) -> Iterator[Mapping[str, Any]]:
+        """Search the runs for those of the retraining's name."""
         name = {
             "operation": "EQUALS",
             "key": "display_name",

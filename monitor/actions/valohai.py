@@ -1,22 +1,14 @@
 """The Valohai action: creates an execution pipeline, and follows it."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 from pydantic import Field, SecretStr
 
-from monitor.action import Delivery, Progress, Receipt, Stage
-from monitor.actions.api import (
-    ServerAction,
-    ServerOptions,
-    listed,
-    look,
-    progressed,
-    told,
-    word,
-)
+from monitor.action import Delivery, Receipt, Stage
+from monitor.actions.api import ServerOptions, listed, look, told
 from monitor.actions.base import ACTIONS
+from monitor.actions.searched import SearchedAction
 from monitor.actions.training import payload
 
 STAGES = {
@@ -45,7 +37,7 @@ class ValohaiOptions(ServerOptions):
 
 
 @ACTIONS.register("valohai")
-class ValohaiAction(ServerAction[ValohaiOptions]):
+class ValohaiAction(SearchedAction[ValohaiOptions]):
     """Creates a pipeline whose title has the retraining's id.
 
     Valohai knows no idempotency key: the project's newest pipelines are searched for
@@ -53,14 +45,11 @@ class ValohaiAction(ServerAction[ValohaiOptions]):
     """
 
     type = "valohai"
-    idempotent = False
+    has = "Valohai has the pipeline"
+    id_field, state_field = "id", "status"
+    stages = STAGES
 
     Options = ValohaiOptions
-
-    @property
-    def settles(self) -> timedelta | None:
-        """A pipeline is listed at once."""
-        return timedelta(seconds=10)
 
     def perform(self, delivery: Delivery) -> Receipt:
         """Create the pipeline once."""
@@ -74,24 +63,13 @@ class ValohaiAction(ServerAction[ValohaiOptions]):
             "edges": self.options.edges,
         }
         answer = self.api.post(*PIPELINES, "", json_body=body)
-        made = word(told(answer, "id"))
-        return Receipt(remote_id=made, detail="Valohai has the pipeline")
+        return self.made(told(answer, "id"))
 
-    def find(self, delivery: Delivery) -> Receipt | None:
-        """Search the newest pipelines for the retraining's title."""
-        for found in self._titled(delivery.id):
-            return Receipt(
-                remote_id=word(found.get("id")), detail="Valohai has the pipeline"
-            )
-        return None
-
-    def progress(self, delivery_id: str, remote_id: str | None) -> Progress | None:
-        """Ask how the pipeline goes on."""
+    def state(self, delivery_id: str, remote_id: str | None) -> object:
+        """Ask for the pipeline by its id, where it is known."""
         if remote_id is None:
-            found = next(self._titled(delivery_id), {})
-            return progressed(found.get("status"), STAGES)
-        answer = self.api.get(*PIPELINES, remote_id, "")
-        return progressed(told(answer, "status"), STAGES)
+            return super().state(delivery_id, remote_id)
+        return told(self.api.get(*PIPELINES, remote_id, ""), "status")
 
     def _nodes(self, delivery: Delivery) -> list[dict[str, Any]]:
         """Return the nodes, the first of which is told the retraining."""
@@ -106,7 +84,8 @@ class ValohaiAction(ServerAction[ValohaiOptions]):
         }
         return [{**first, "template": template}, *rest]
 
-    def _titled(self, delivery_id: str) -> Iterator[Mapping[str, Any]]:
+    def runs(self, delivery_id: str) -> Iterator[Mapping[str, Any]]:
+        """Search the newest pipelines for those of the retraining's title."""
         query = {"project": self.options.project, "ordering": "-ctime", "limit": 100}
         newest = look(lambda: self.api.get(*PIPELINES, "", query=query))
         for one in listed(newest, "results"):

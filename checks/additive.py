@@ -1,7 +1,7 @@
 """Summaries whose parts add up: counts, arrays of counts, and exact sums."""
 
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,51 @@ from checks.exact import Moments
 
 Part = float | Ints | Moments
 Summary = TypeVar("Summary")
+
+
+class Additive:
+    """A frozen dataclass of parts, which adds up and has a stored form."""
+
+    __slots__ = ()
+
+    stored_as: ClassVar[str]
+    """What its stored form calls it."""
+
+    def merge(self, other: Self) -> Self:
+        """Return the summary of both sets of rows together.
+
+        Raises ProfileError for a summary of another kind.
+        """
+        return merge(self, other)
+
+    def to_bytes(self) -> bytes:
+        """Write the summary in driftd's one format."""
+        header: dict[str, Any] = {}
+        arrays = {}
+        for name, part in parts(self).items():
+            if isinstance(part, np.ndarray):
+                arrays[name] = part
+            else:
+                header[name] = part.to_json() if isinstance(part, Moments) else part
+        return codec.pack(self.stored_as, header, arrays)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read what `to_bytes` wrote.
+
+        Raises ProfileError when the data is truncated, newer or of another kind.
+        """
+        header, arrays = codec.unpack(cls.stored_as, data)
+        plain = {
+            name: Moments.from_json(part) if isinstance(part, list) else part
+            for name, part in header.items()
+        }
+        return cls(**plain, **arrays)
+
+    @property
+    def hash(self) -> str:
+        """The name that the content gives itself."""
+        return codec.digest(self.to_bytes())
 
 
 def frozen(counts: Ints) -> Ints:
@@ -45,28 +90,3 @@ def _plus(mine: Part, theirs: Any) -> Part:  # noqa: ANN401 - of the type of `mi
         return frozen(mine + theirs)
     added = mine + theirs
     return added if isinstance(added, float) else int(added)
-
-
-def write(kind: str, summary: object) -> bytes:
-    """Write a summary in driftd's one format."""
-    header: dict[str, Any] = {}
-    arrays = {}
-    for name, part in parts(summary).items():
-        if isinstance(part, np.ndarray):
-            arrays[name] = part
-        else:
-            header[name] = part.to_json() if isinstance(part, Moments) else part
-    return codec.pack(kind, header, arrays)
-
-
-def read(kind: str, of: type[Summary], data: bytes) -> Summary:
-    """Read what `write` wrote.
-
-    Raises ProfileError when the data is truncated, newer or of another kind.
-    """
-    header, arrays = codec.unpack(kind, data)
-    plain = {
-        name: Moments.from_json(part) if isinstance(part, list) else part
-        for name, part in header.items()
-    }
-    return of(**plain, **arrays)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from checks import additive, codec
+from checks.additive import Additive, frozen
 from checks.bins import Floats, Ints
 from checks.classes import Bools
 from checks.errors import Unmeasurable
@@ -30,11 +30,11 @@ SETTLED = 0.02
 
 
 def _none() -> Ints:
-    return additive.frozen(np.zeros(CELLS, np.int64))
+    return frozen(np.zeros(CELLS, np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Delays:
+class Delays(Additive):
     """Predictions and their labels, counted by time; mergeable, to the byte.
 
     `made` counts predictions by their age at the moment they were looked at, `waited`
@@ -42,6 +42,8 @@ class Delays:
     long the label took. `early` labels came before their prediction; they are among
     the shortest.
     """
+
+    stored_as = "delays of labels"
 
     made: Ints = field(default_factory=_none)
     waited: Ints = field(default_factory=_none)
@@ -70,24 +72,6 @@ class Delays:
             taken=_counted(np.minimum(cells(took), ages[labelled])),
             early=int(np.count_nonzero(took < 0)),
         )
-
-    def merge(self, other: Self) -> Self:
-        """Return the delays of both sets of predictions together."""
-        return additive.merge(self, other)
-
-    def to_bytes(self) -> bytes:
-        """Write the delays in driftd's one format."""
-        return additive.write("delays of labels", self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read what `to_bytes` wrote; raises ProfileError when it is something else."""
-        return additive.read("delays of labels", cls, data)
-
-    @property
-    def hash(self) -> str:
-        """The name that the content gives itself."""
-        return codec.digest(self.to_bytes())
 
     @property
     def predictions(self) -> int:
@@ -209,7 +193,7 @@ def upper(cell: int) -> float:
 
 
 def _counted(found: Ints) -> Ints:
-    return additive.frozen(np.bincount(found, minlength=CELLS).astype(np.int64))
+    return frozen(np.bincount(found, minlength=CELLS).astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

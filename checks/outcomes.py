@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from checks import additive, codec
+from checks.additive import Additive, frozen, merge
 from checks.bins import Ints
 from checks.classes import Bools, Classes, Values, floats
 from checks.errors import ProfileError
@@ -34,15 +34,15 @@ LARGEST = 2.0**200
 
 
 def _no_scores() -> Ints:
-    return additive.frozen(np.zeros(SCORE_CELLS, np.int64))
+    return frozen(np.zeros(SCORE_CELLS, np.int64))
 
 
 def _no_errors() -> Ints:
-    return additive.frozen(np.zeros(ERROR_CELLS, np.int64))
+    return frozen(np.zeros(ERROR_CELLS, np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BinaryOutcomes:
+class BinaryOutcomes(Additive):
     """Outcomes of a binary classifier.
 
     `rows` counts predictions, `labelled` those with a label of either class. The
@@ -54,6 +54,8 @@ class BinaryOutcomes:
     Of rows with weights there are as many as were looked at, and each count, histogram
     and sum has the part of them that the weights say, which is no whole number.
     """
+
+    stored_as = "summary of binary outcomes"
 
     rows: int = 0
     labelled: int = 0
@@ -68,30 +70,6 @@ class BinaryOutcomes:
     refused_labels: int = 0
     refused_predictions: int = 0
     refused_scores: int = 0
-
-    def merge(self, other: Self) -> Self:
-        """Return the outcomes of both sets of rows together.
-
-        Raises ProfileError for outcomes of another kind.
-        """
-        return additive.merge(self, other)
-
-    def to_bytes(self) -> bytes:
-        """Write the outcomes in driftd's one format."""
-        return additive.write("summary of binary outcomes", self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read what `to_bytes` wrote.
-
-        Raises ProfileError when the data is truncated, newer or of another kind.
-        """
-        return additive.read("summary of binary outcomes", cls, data)
-
-    @property
-    def hash(self) -> str:
-        """The name that the content gives itself."""
-        return codec.digest(self.to_bytes())
 
     @property
     def judged(self) -> int:
@@ -206,12 +184,8 @@ def _scored(
     of_label = np.where(positive, scores, 1.0 - scores)
     loss = -np.log(np.clip(of_label, np.finfo(np.float64).eps, 1.0))
     return {
-        "positives": additive.frozen(
-            np.bincount(cells[positive], yes, minlength=SCORE_CELLS)
-        ),
-        "negatives": additive.frozen(
-            np.bincount(cells[~positive], no, minlength=SCORE_CELLS)
-        ),
+        "positives": frozen(np.bincount(cells[positive], yes, minlength=SCORE_CELLS)),
+        "negatives": frozen(np.bincount(cells[~positive], no, minlength=SCORE_CELLS)),
         "log_loss": _moments(np.rint(loss / LOSS_STEP) * LOSS_STEP, part),
         "brier": _moments((1.0 - of_label) ** 2, part),
         "refused_scores": int(np.count_nonzero(~usable)),
@@ -219,7 +193,7 @@ def _scored(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RegressionOutcomes:
+class RegressionOutcomes(Additive):
     """Outcomes of a regression model, the error being prediction less label.
 
     `rows` counts predictions, `labelled` those with a usable label, `judged` those
@@ -227,6 +201,8 @@ class RegressionOutcomes:
     absolute error: cell 0 is below 2**-64, then 16 bins an octave, the last cell is
     from 2**64 on. Infinite values and those beyond 2**200 are refused and counted.
     """
+
+    stored_as = "summary of regression outcomes"
 
     rows: int = 0
     labelled: int = 0
@@ -238,30 +214,6 @@ class RegressionOutcomes:
     errors: Ints = field(default_factory=_no_errors)
     refused_labels: int = 0
     refused_predictions: int = 0
-
-    def merge(self, other: Self) -> Self:
-        """Return the outcomes of both sets of rows together.
-
-        Raises ProfileError for outcomes of another kind.
-        """
-        return additive.merge(self, other)
-
-    def to_bytes(self) -> bytes:
-        """Write the outcomes in driftd's one format."""
-        return additive.write("summary of regression outcomes", self)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read what `to_bytes` wrote.
-
-        Raises ProfileError when the data is truncated, newer or of another kind.
-        """
-        return additive.read("summary of regression outcomes", cls, data)
-
-    @property
-    def hash(self) -> str:
-        """The name that the content gives itself."""
-        return codec.digest(self.to_bytes())
 
     @property
     def coverage(self) -> float:
@@ -317,7 +269,7 @@ def _error_histogram(absolute: Floats, part: Floats | None) -> Ints:
     bits = np.ascontiguousarray(absolute).view(np.int64)
     lowest = (ERROR_OCTAVES.start + 1023) * ERROR_BINS_PER_OCTAVE
     cells = np.clip((bits >> 48) - lowest + 1, 0, ERROR_CELLS - 1)
-    return additive.frozen(np.bincount(cells, part, minlength=ERROR_CELLS))
+    return frozen(np.bincount(cells, part, minlength=ERROR_CELLS))
 
 
 def weight_effect(
@@ -364,4 +316,4 @@ Outcomes = BinaryOutcomes | RegressionOutcomes
 
 def merge_all(parts: Iterable[Outcomes]) -> Outcomes:
     """Merge one or more outcomes of one kind; raises ProfileError for two kinds."""
-    return reduce(additive.merge, parts)
+    return reduce(merge, parts)

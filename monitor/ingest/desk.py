@@ -27,6 +27,8 @@ log = logger(__name__)
 
 LANDING_EVERY = 2.0
 """Seconds between two looks for what may be landed."""
+_RESTS = 9
+"""How many times as long as merging takes nothing is merged: it has a tenth of a core."""
 
 
 class Desk:
@@ -39,6 +41,7 @@ class Desk:
         self.intakes: dict[tuple[str, str], Intake] = {}
         self.events: dict[str, Events] = {}
         self._stop = threading.Event()
+        self._merging_from = clock()
         self._thread = threading.Thread(target=self._run, name="landing", daemon=True)
         wanted = tables(config)
         with ExitStack() as opened:
@@ -95,10 +98,24 @@ class Desk:
             for intake in self.intakes.values():
                 _tended("counting", intake.write)
                 _tended("landing", functools.partial(self._land, intake))
+            for intake in self.intakes.values():
+                if self._is_idle() and self.now() >= self._merging_from:
+                    _tended("merging", functools.partial(self._merge, intake))
 
     def _land(self, intake: Intake) -> None:
         landed = intake.landing.land(self.now())
         intake.tally.add(self.now(), REPEATED, landed.repeated)
+
+
+    def _merge(self, intake: Intake) -> None:
+        began = self.now()
+        if intake.landing.merge(began, self._is_idle):
+            self._merging_from = self.now() + _RESTS * (self.now() - began)
+
+    def _is_idle(self) -> bool:
+        """Tell whether nothing waits that is more urgent than small files."""
+        waiting = any(intake.landing.backlog() for intake in self.intakes.values())
+        return not waiting and not self._stop.is_set()
 
 
 def _tended(what: str, act: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from checks.values import family_of
+from monitor.landing.days import keys_path, wherever
 from monitor.landing.keys import (
     Keys,
     among,
@@ -97,15 +98,11 @@ def landed_keys(path: Path, shape: Shape) -> Keys:
     kept = read_keys(keys_path(path))
     if kept is not None:
         return kept
-    stored = pq.read_schema(path).names
-    table = pq.read_table(path, columns=[n for n in shape.key if n in stored])
+    stored = wherever(path, pq.read_schema).names
+    wanted = [name for name in shape.key if name in stored]
+    table = wherever(path, lambda there: pq.read_table(there, columns=wanted))
     keys, has_key = keys_of(table, shape.key)
     return np.sort(keys[has_key])
-
-
-def keys_path(file: Path) -> Path:
-    """Return where the keys of a landed file lie: a name that readers pass over."""
-    return file.with_name(f"_{file.stem}.ids")
 
 
 def _common(kinds: set[pa.DataType]) -> pa.DataType:

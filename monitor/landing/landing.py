@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,11 +19,12 @@ from monitor.landing.compaction import (
     Part,
     Shape,
     compacted,
-    keys_path,
     landed_keys,
 )
+from monitor.landing.days import is_merged, keys_path, standing
 from monitor.landing.folder import Folder
 from monitor.landing.keys import Keys, write_keys
+from monitor.landing.merging import Merging
 from monitor.landing.segment import Segment, read_segment, sync_folder
 from monitor.logs import logger
 from monitor.window import EPOCH
@@ -64,6 +65,7 @@ class Landing:
         self.shape = shape
         self._owned = lock
         self._next = folder.newest() + 1
+        self._merging = Merging(folder.path, shape)
         self._recovered = set(folder.segments())
         self._sealed = sum(_size(folder.segment(n)) for n in folder.segments())
         self._seen: dict[int, datetime] = {}
@@ -166,6 +168,21 @@ class Landing:
                 pa.default_memory_pool().release_unused()
             return landed
 
+    def merge(self, now: datetime, goes_on: Callable[[], bool] = lambda: True) -> int:
+        """Merge small files of one day; return how many, 0 where there are none.
+
+        It is given up, to be tried again, as soon as it is not to go on. Raises
+        LandingError; what is there is still read once.
+        """
+        with self._landing:
+            below = min(self.folder.segments(), default=self._next)
+            try:
+                return self._merging.turn(now, below, goes_on)
+            except (OSError, pa.ArrowException) as error:
+                why = getattr(error, "strerror", None) or str(error)
+                msg = f"{self.folder.path}: files cannot be merged ({why})"
+                raise LandingError(msg) from error
+
     def forget(self, now: datetime, age: timedelta) -> None:
         """Delete the segments that were full or old so long ago; raises LandingError.
 
@@ -228,7 +245,7 @@ class Landing:
             contents, self.shape, lambda day: self._known(day, number)
         ):
             repeated += part.repeated
-            if part.table.num_rows:
+            if part.table.num_rows and not self._stands(part.day, number):
                 written.add(self._write(part, number))
                 rows += part.table.num_rows
         if number in self._recovered:
@@ -251,10 +268,17 @@ class Landing:
 
     def _known(self, day: str, but: int) -> Iterator[Keys]:
         """Walk over the keys of what other segments landed on a day."""
-        files = (self.folder.path / f"date={day}").glob("*.parquet")
-        for file in sorted(f for f in files if f.stem.isdigit()):
-            if int(file.stem) != but:
-                yield landed_keys(file, self.shape)
+        for file in standing(self.folder.path / f"date={day}"):
+            if file.merged or file.first != but:
+                yield landed_keys(file.path, self.shape)
+
+    def _stands(self, day: str, number: int) -> bool:
+        """Tell whether what a segment has of a day was merged into a file already.
+
+        It has left the log before, unless the disk takes back what it has confirmed,
+        or a person puts back a file: then the rows are not to stand twice.
+        """
+        return is_merged(number, standing(self.folder.path / f"date={day}"))
 
     def _write(self, part: Part, number: int) -> Path:
         """Write a day's rows whole or not at all, durably."""
@@ -270,6 +294,7 @@ class Landing:
         write_keys(keys_path(path), part.keys)
         partial.replace(path)
         sync_folder(day)
+        self._merging.landed(day)
         return path
 
     def _remove_stale(self, number: int, written: set[Path]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock, local
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.errors import SourceError
+from monitor.landing.days import wherever
 from monitor.sources.unify import conformed_column, inside
 from monitor.window import EPOCH, Window
 
@@ -78,7 +79,7 @@ class Footers:
             found = self._held.pop(path, None)
             if found is None:
                 with reading(path):
-                    found = pq.read_metadata(path)
+                    found = wherever(path, pq.read_metadata)
                 if _sizes(found) != rows:
                     msg = f"{path}: the file was replaced while it was read"
                     raise SourceError(msg, permanent=False)
@@ -94,12 +95,13 @@ class Footers:
         known = getattr(self._last, "known", None)
         if known is None or known[0] != (path, texts):
             # What still reads from the file before holds it open for so long.
-            fresh = pq.ParquetFile(
-                path,
+            opened = partial(
+                pq.ParquetFile,
                 metadata=self.of(path, rows),
                 read_dictionary=list(texts),
                 pre_buffer=False,
             )
+            fresh = wherever(path, opened)
             known = self._last.known = ((path, texts), fresh)
         return known[1]
 
@@ -246,9 +248,13 @@ def opened_file(path: Path, encoded: Sequence[str] = ()) -> pq.ParquetFile:
 
     The texts of the columns `encoded` come as places in a dictionary.
     """
-    return pq.ParquetFile(
-        path, pre_buffer=False, buffer_size=1 << 16, read_dictionary=[*encoded]
+    opened = partial(
+        pq.ParquetFile,
+        pre_buffer=False,
+        buffer_size=1 << 16,
+        read_dictionary=[*encoded],
     )
+    return wherever(path, opened)
 
 
 def times_of(

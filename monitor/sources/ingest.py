@@ -11,6 +11,7 @@ from monitor.errors import SourceError
 from monitor.landing import Folder
 from monitor.landing.folder import Rows
 from monitor.sources.base import SOURCES
+from monitor.sources.files import DataFile, partitions
 from monitor.sources.groups import Groups, times_of
 from monitor.sources.parquet import ParquetSource
 from monitor.sources.unify import conformed, unified, within
@@ -42,7 +43,7 @@ class IngestSource:
 
     def schema(self) -> pa.Schema:
         """Return the columns of all rows, united by name."""
-        rows = self._rows()
+        rows = self._rows(None)
         return self._schema(rows, self._landed(rows), None)
 
     def read(
@@ -52,7 +53,7 @@ class IngestSource:
         if window is not None and self._timestamp is None:
             msg = "no column says when a row was served. Fix: give one role: timestamp"
             raise SourceError(msg, permanent=True)
-        rows = self._rows()
+        rows = self._rows(window)
         landed = self._landed(rows)
         schema = self._schema(rows, landed, columns)
         place, empty = str(self._folder.path), True
@@ -68,20 +69,26 @@ class IngestSource:
 
     def fragments(self, window: Window | None) -> Groups | None:
         """Return the rows as row groups; None while some of them are in the log."""
-        rows = self._rows()
+        rows = self._rows(window)
         landed = self._landed(rows)
         if landed is None or any(True for _ in self._logged(rows, window)):
             return None
         return landed.fragments(window)
 
-    def _rows(self) -> Rows:
-        """Look at what there is; raises SourceError where nothing ever came."""
+    def _rows(self, window: Window | None) -> Rows:
+        """Look at what a window may have; raises SourceError where nothing ever came.
+
+        Where it has nothing, that is whatever tells the columns.
+        """
         place = self._folder.path
         if not place.is_dir():
             msg = f"{place}: there is no such folder. Fix: start `driftd serve`"
             raise SourceError(msg, permanent=True)
         try:
-            rows = self._folder.rows()
+            rows = self._folder.rows(window if self._dated else None)
+            if not rows.files and not rows.tables:
+                newest = self._folder.newest_file()
+                rows = Rows(files=(newest,)) if newest else self._folder.rows()
         except (OSError, ValueError, pa.ArrowException) as error:
             msg = f"{place}: the rows cannot be read ({error})"
             raise SourceError(msg, permanent=False) from error
@@ -90,17 +97,27 @@ class IngestSource:
             raise SourceError(msg, permanent=False)
         return rows
 
+    @property
+    def _dated(self) -> bool:
+        """Whether a row's folder is the day of the time that windows ask for."""
+        shape = self._folder.shape()
+        return shape is not None and shape.time == self._timestamp is not None
+
     def _landed(self, rows: Rows) -> ParquetSource | None:
         """Return a source of the Parquet files alone; None where there are none."""
         if not rows.files:
             return None
+        base = self._folder.path.absolute()
         options = ParquetSource.Options(
-            path=tuple(str(path.absolute()) for path in rows.files),
-            date_partition="date",
+            path=str(base),
+            date_partition="date" if self._dated else "",
             partition_slack=timedelta(0),
         )
-        base = self._folder.path.absolute()
-        return ParquetSource(options, base=base, timestamp=self._timestamp)
+        found = [
+            DataFile(path=path.absolute(), partitions=partitions([path.parent.name]))
+            for path in rows.files
+        ]
+        return ParquetSource(options, base=base, timestamp=self._timestamp, files=found)
 
     def _schema(
         self, rows: Rows, landed: ParquetSource | None, columns: Sequence[str] | None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from monitor.errors import SourceError
+from monitor.landing.days import wherever
 from monitor.sources.base import SOURCES, Source
 from monitor.sources.files import DATE_KEYS, DataFile, listed
 from monitor.sources.groups import (
@@ -49,10 +50,21 @@ class ParquetSource:
         files = StoredFiles(options=options, base=base, suffixes=(".parquet",))
         return FileRows(files, ParquetFormat(timestamp=timestamp), timestamp)
 
-    def __init__(self, options: Options, *, base: Path, timestamp: str | None) -> None:
-        """Open nothing yet; relative paths start from `base`."""
+    def __init__(
+        self,
+        options: Options,
+        *,
+        base: Path,
+        timestamp: str | None,
+        files: Sequence[DataFile] | None = None,
+    ) -> None:
+        """Open nothing yet; relative paths start from `base`.
+
+        `files` are those that the path means, where they have been listed before.
+        """
         self._options = options
         self._base = base
+        self._found = files
         self._timestamp = timestamp
         self._footers: dict[Path, tuple[tuple[int, int], Footer]] = {}
 
@@ -66,7 +78,7 @@ class ParquetSource:
         stamps = []
         for file in self._files():
             with reading(file.path):
-                stat = file.path.stat()
+                stat = wherever(file.path, Path.stat)
             path = str(file.path.absolute())
             stamps.append((path, stat.st_size, stat.st_mtime_ns, stat.st_ino))
         return json.dumps(stamps)
@@ -121,7 +133,9 @@ class ParquetSource:
         told = [file for file, _ in parts] or every[-1:]
         return self._wanted(told, every, columns), parts
 
-    def _files(self) -> list[DataFile]:
+    def _files(self) -> Sequence[DataFile]:
+        if self._found is not None:
+            return self._found
         return listed(self._options.patterns, self._base, ".parquet")
 
     def _may_hold(self, file: DataFile, window: Window) -> bool:
@@ -171,7 +185,7 @@ class ParquetSource:
     def _footer(self, file: DataFile) -> Footer:
         """Read a file's footer, or remember it while the file stays as it is."""
         with reading(file.path):
-            stat = file.path.stat()
+            stat = wherever(file.path, Path.stat)
             stamp = (stat.st_mtime_ns, stat.st_size)
             known = self._footers.get(file.path)
             if known is not None and known[0] == stamp:

@@ -28,7 +28,7 @@ log = logger(__name__)
 LANDING_EVERY = 2.0
 """Seconds between two looks for what may be landed."""
 _RESTS = 9
-"""How many times as long as merging takes nothing is merged: it has a tenth of a core."""
+"""How many times as long as it took to merge some files none are merged."""
 
 
 class Desk:

@@ -52,7 +52,7 @@ def common_schema(run: Sequence[DayFile]) -> pa.Schema:
         if len(set(schema.names)) < len(schema.names):
             raise MisfitError(file, "a column stands twice")
         for field in schema:
-            here = _plain(field.type)
+            here = field.type
             kind = _widened(kinds.get(field.name, here), here)
             if kind is None:
                 raise MisfitError(file, f"column {field.name!r} is {here} here")
@@ -147,10 +147,6 @@ def _conformed(
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise MisfitError(file, str(error)) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _widened(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:

@@ -1,9 +1,9 @@
 """Which files of a day are merged next: never one by much smaller ones.
 
-A run of neighbours is merged where its largest file is at most half of it. So a row
-is written again only into a file of at least twice the size, which bounds how often:
-14 times from 8 KiB to the largest size, in truth three or four times. And what remains
-of a day are full files, and such as each outweigh all smaller ones behind them.
+A run of neighbours is merged where its largest file is at most two thirds of it. So a
+row is written again only into a file of half as much again or more, which bounds how
+often. And what remains of a day are full files, and between them such as outweigh all
+smaller ones beside them: their number grows with the logarithm of their sizes.
 """
 
 from collections.abc import Collection, Sequence
@@ -45,7 +45,7 @@ def next_run(
             if total > MOST_BYTES:
                 break
             length = end - start + 1
-            enough = length >= max(2, least) and 2 * largest <= total
+            enough = length >= max(2, least) and 3 * largest <= 2 * total
             if enough and (-length, total) < (-len(best), size or total + 1):
                 best, size = files[start : end + 1], total
     return best

@@ -366,7 +366,7 @@ def test_a_reader_whose_listing_was_overtaken_lists_again(
 ) -> None:
     listed = os.listdir
     (day,) = Folder(tmp_path).days()
-    seen = []
+    seen: list[Path] = []
 
     def torn(path: Path) -> list[str]:
         """List as a disk may: without what came, and without what went meanwhile."""

@@ -106,7 +106,6 @@ class Desk:
         landed = intake.landing.land(self.now())
         intake.tally.add(self.now(), REPEATED, landed.repeated)
 
-
     def _merge(self, intake: Intake) -> None:
         began = self.now()
         if intake.landing.merge(began, self._is_idle):

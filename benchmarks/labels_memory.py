@@ -1,10 +1,10 @@
 """How much memory and time a month of predictions takes to be joined to its labels.
 
-`python benchmarks/labels_memory.py [ROWS]` writes the logs, and joins them in a process
-of its own, whose peak is what the operating system says it was.
+`python benchmarks/labels_memory.py [ROWS] [--weights]` writes the logs, and joins them
+in a process of its own, whose peak is what the operating system says it was. With
+weights the predictions are a sample, whose rows stand for unequal numbers of rows.
 """
 
-import os
 import resource
 import subprocess
 import sys
@@ -12,12 +12,14 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
 from checks.outcomes import BinaryOutcomes
+from checks.weight import WEIGHT
 from monitor.config import Model
 from monitor.feeds import Feeds, labelled
 from monitor.sources.base import open_source
@@ -28,7 +30,7 @@ MONTH = Window(START, START + timedelta(days=31))
 CHUNK = 500_000
 
 
-def write(folder: Path, rows: int) -> None:
+def write(folder: Path, rows: int, *, weights: bool) -> None:
     """Write a month of predictions, and the labels that came for nine of ten."""
     rng = np.random.default_rng(0)
     start = np.datetime64(START.replace(tzinfo=None), "us")
@@ -40,8 +42,11 @@ def write(folder: Path, rows: int) -> None:
         made, score = start + number * step, rng.random(n)
         took = (rng.gamma(2.0, 1.5, n) * 86_400e6).astype("timedelta64[us]")
         order = rng.permutation(n)[: round(0.9 * n)]
+        log: dict[str, Any] = {"id": ids, "at": made, "score": score}
+        if weights:
+            log[WEIGHT] = rng.choice([1.0, 4.0, 16.0], n)
         tables = {
-            "log": {"id": ids, "at": made, "score": score},
+            "log": log,
             "labels": {
                 "id": ids[order],
                 "late": rng.random(len(order)) < score[order],
@@ -97,15 +102,19 @@ def _peak() -> int:
 
 
 def main() -> None:
-    """Write, and join in a child."""
-    if sys.argv[1:2] == ["--join"]:
-        join(Path(sys.argv[2]))
+    """Write in one child, and join in another: a peak is handed down to children."""
+    asked = [word for word in sys.argv[1:] if word != "--weights"]
+    if asked[:1] == ["--join"]:
+        join(Path(asked[1]))
         return
-    rows = int(sys.argv[1]) if sys.argv[1:] else 10_000_000
+    if asked[:1] == ["--write"]:
+        write(Path(asked[1]), int(asked[2]), weights="--weights" in sys.argv)
+        return
+    rows = asked[0] if asked else "10_000_000"
+    weights = ["--weights"] if "--weights" in sys.argv else []
     with tempfile.TemporaryDirectory() as name:
-        write(Path(name), rows)
-        command = [sys.executable, __file__, "--join", name]
-        subprocess.run(command, check=True, env=dict(os.environ))
+        for words in (["--write", name, rows, *weights], ["--join", name]):
+            subprocess.run([sys.executable, __file__, *words], check=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _FRACTION = 52
 _POWERS = 0x7FF
@@ -19,27 +20,42 @@ _BIAS = 1023
 _HALF = 26
 _CHUNK = 1 << 25
 """Values added up at once: their halves, of 27 bits, stay below 2**53 together."""
+_TIMES = 9
+"""Bits of how often a value counts that are looked at together."""
+_SOME = 1 << 17
+"""Values added up at once that each count up to 2**9 times: 27 + 9 + 17 bits."""
 
 
-def total(values: Floats) -> Fraction:
-    """Return the exact sum of finite floats.
+def total(values: Floats, times: Ints | None = None) -> Fraction:
+    """Return the exact sum of finite floats, of which each counts so many `times`.
 
     >>> total(np.array([1e100, 1.0, -1e100])) == 1
     True
+    >>> total(np.array([1e100, 0.5, -1e100]), np.array([3, 7, 3])) == 3.5
+    True
     """
     whole = Fraction(0)
-    for start in range(0, len(values), _CHUNK):
-        whole += _chunk(values[start : start + _CHUNK])
+    if times is None:
+        for start in range(0, len(values), _CHUNK):
+            whole += _chunk(values[start : start + _CHUNK])
+        return whole
+    for start in range(0, len(values), _SOME):
+        some, often = (part[start : start + _SOME] for part in (values, times))
+        for shift in range(0, int(often.max()).bit_length(), _TIMES):
+            part = (often >> shift) & ((1 << _TIMES) - 1)
+            whole += _chunk(some, part) * (1 << shift)
     return whole
 
 
-def _chunk(values: Floats) -> Fraction:
+def _chunk(values: Floats, times: Ints | None = None) -> Fraction:
     bits = np.ascontiguousarray(values).view(np.int64)
     power = (bits >> _FRACTION) & _POWERS
     # Numbers below 2**-1022 lack the leading one, and share the lowest power.
     mantissa = (bits & ((1 << _FRACTION) - 1)) | ((power > 0).astype(np.int64) << 52)
     np.maximum(power, 1, out=power)
     sign = np.where(bits < 0, -1.0, 1.0)
+    if times is not None:
+        sign *= times
     lowest = int(power.min())
     power -= lowest
     high = np.bincount(power, weights=(mantissa >> _HALF) * sign)
@@ -59,9 +75,9 @@ class Moments:
     squares: Fraction = Fraction(0)
 
     @classmethod
-    def of(cls, values: Floats) -> "Moments":
-        """Add up finite values and their squares."""
-        return cls(total=total(values), squares=total(values * values))
+    def of(cls, values: Floats, times: Ints | None = None) -> "Moments":
+        """Add up finite values and their squares, each so many `times`."""
+        return cls(total=total(values, times), squares=total(values * values, times))
 
     def merge(self, other: "Moments") -> "Moments":
         """Return the moments of both sets of values together."""

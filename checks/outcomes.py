@@ -4,7 +4,6 @@ Counts are integers and sums are exact (`checks.exact`), so `merge` is associati
 commutative to the byte: days merge into months, and no raw row is read again.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -17,11 +16,13 @@ from checks.bins import Ints
 from checks.classes import Bools, Classes, Values, floats
 from checks.errors import ProfileError
 from checks.exact import Floats, Moments, total
-from checks.weight import effect_of
+from checks.weight import added
 
 SCORE_BINS = 1_024
 """Equal bins of the open interval (0, 1); exactly 0 and 1 have cells of their own."""
 SCORE_CELLS = SCORE_BINS + 2
+CUT = 0.5
+"""The score from which on a row without a prediction is of the positive class."""
 LOSS_STEP = 2.0**-44
 """Losses are rounded to this grid, far above the last bit of a logarithm."""
 ERROR_BINS_PER_OCTAVE = 16
@@ -51,8 +52,9 @@ class BinaryOutcomes(Additive):
     score. What was refused is counted: labels of neither class, predictions of
     neither class, scores that are missing or outside [0, 1].
 
-    Of rows with weights there are as many as were looked at, and each count, histogram
-    and sum has the part of them that the weights say, which is no whole number.
+    Of rows with weights in units each counts that often in all but `rows`, `labelled`
+    and what was refused, until they are `checks.weighed.Weighed.standing`: then there
+    are as many as were looked at, divided as the weights say.
     """
 
     stored_as = "summary of binary outcomes"
@@ -105,12 +107,12 @@ class BinaryOutcomes(Additive):
         score: Values | None = None,
         *,
         classes: Classes | None = None,
-        cut: float = 0.5,
-        weights: Floats | None = None,
+        cut: float = CUT,
+        units: Ints | None = None,
     ) -> Self:
         """Summarise rows; a label that is null has not come yet.
 
-        `weights` say how many rows each stands for, one where there are none. Where no
+        `units` say how often each is counted, once where there are none. Where no
         `prediction` is given, a score of at least `cut` is a positive one. Raises
         ProfileError without either, and for values that are no classes.
 
@@ -129,65 +131,58 @@ class BinaryOutcomes(Additive):
             "refused_labels": truth.refused,
         }
         if score is not None:
-            summary |= _scored(truth.positive, truth.known, floats(score), weights)
+            summary |= _scored(truth.positive, truth.known, floats(score), units)
         if prediction is not None:
             guess = classes.read(prediction)
             both = truth.known & guess.known
-            summary |= _confusion(truth.positive, guess.positive, both, weights)
+            summary |= _confusion(truth.positive, guess.positive, both, units)
             summary["refused_predictions"] = guess.refused
         else:
             values = floats(score)
-            both = truth.known & _is_score(values)
-            summary |= _confusion(truth.positive, values >= cut, both, weights)
+            both = truth.known & is_score(values)
+            summary |= _confusion(truth.positive, values >= cut, both, units)
         return cls(**summary)
 
 
-def _is_score(values: Floats) -> Bools:
+def is_score(values: Floats) -> Bools:
+    """Tell which values can be scores."""
     return (values >= 0.0) & (values <= 1.0)
 
 
 def _confusion(
-    truth: Bools, guess: Bools, rows: Bools, weights: Floats | None
+    truth: Bools, guess: Bools, rows: Bools, units: Ints | None
 ) -> dict[str, float]:
-    part = _parts(weights, rows)
-    cells = np.bincount(truth[rows] * 2 + guess[rows], part, minlength=4).tolist()
+    places = truth[rows] * 2 + guess[rows]
+    cells = _counted(places, None if units is None else units[rows], 4).tolist()
     names = ("true_negatives", "false_positives", "false_negatives", "true_positives")
     return dict(zip(names, cells, strict=True))
 
 
-def _parts(weights: Floats | None, rows: Bools) -> Floats | None:
-    """Return the part of so many rows that each of them stands for; None for one."""
-    if weights is None:
-        return None
-    some = weights[rows]
-    if not len(some) or some.min() == some.max():
-        return None
-    return np.asarray(some * (len(some) / some.sum()))
-
-
-def _moments(values: Floats, part: Floats | None) -> Moments:
-    if part is None:
-        return Moments.of(values)
-    return Moments(total=total(values * part), squares=total(values * values * part))
+def _counted(places: Ints, units: Ints | None, size: int) -> Ints:
+    """Count rows by their place, each as often as its units say."""
+    if units is None:
+        return np.bincount(places, minlength=size)
+    return added(places, units, size)
 
 
 def _scored(
-    truth: Bools, known: Bools, values: Floats, weights: Floats | None
+    truth: Bools, known: Bools, values: Floats, units: Ints | None
 ) -> dict[str, Any]:
     """Count scores by label, and add up the losses, over the rows that have both."""
-    usable = _is_score(values)
+    usable = is_score(values)
     rows = known & usable
-    scores, positive, part = values[rows], truth[rows], _parts(weights, rows)
-    yes, no = (None, None) if part is None else (part[positive], part[~positive])
+    scores, positive = values[rows], truth[rows]
+    often = None if units is None else units[rows]
+    yes, no = (None if often is None else often[side] for side in (positive, ~positive))
     cells = np.floor(scores * SCORE_BINS).astype(np.int64) + 1
     cells[scores == 0.0] = 0
     of_label = np.where(positive, scores, 1.0 - scores)
     loss = -np.log(np.clip(of_label, np.finfo(np.float64).eps, 1.0))
     return {
-        "positives": frozen(np.bincount(cells[positive], yes, minlength=SCORE_CELLS)),
-        "negatives": frozen(np.bincount(cells[~positive], no, minlength=SCORE_CELLS)),
-        "log_loss": _moments(np.rint(loss / LOSS_STEP) * LOSS_STEP, part),
-        "brier": _moments((1.0 - of_label) ** 2, part),
+        "positives": frozen(_counted(cells[positive], yes, SCORE_CELLS)),
+        "negatives": frozen(_counted(cells[~positive], no, SCORE_CELLS)),
+        "log_loss": Moments.of(np.rint(loss / LOSS_STEP) * LOSS_STEP, often),
+        "brier": Moments.of((1.0 - of_label) ** 2, often),
         "refused_scores": int(np.count_nonzero(~usable)),
     }
 
@@ -231,11 +226,11 @@ class RegressionOutcomes(Additive):
 
     @classmethod
     def of(
-        cls, label: Values, prediction: Values, *, weights: Floats | None = None
+        cls, label: Values, prediction: Values, *, units: Ints | None = None
     ) -> Self:
         """Summarise rows; a label that is null or NaN has not come yet.
 
-        `weights` say how many rows each stands for, one where there are none. Raises
+        `units` say how often each is counted, once where there are none. Raises
         ProfileError for values that are no numbers.
 
         >>> outcomes = RegressionOutcomes.of([1.0, 2.0, None], [1.5, 1.0, 9.0])
@@ -247,68 +242,27 @@ class RegressionOutcomes(Additive):
         rows = known & usable
         error = guess[rows] - truth[rows]
         absolute = np.abs(error)
-        part = _parts(weights, rows)
-        squared = _moments(error * error, part)
-        of = 1.0 if part is None else part
+        often = None if units is None else units[rows]
+        squared = Moments.of(error * error, often)
         return cls(
             rows=len(truth),
             labelled=int(np.count_nonzero(known)),
             judged=int(np.count_nonzero(rows)),
-            error=Moments(total=total(error * of), squares=squared.total),
-            absolute=Moments(total=total(absolute * of), squares=squared.total),
+            error=Moments(total=total(error, often), squares=squared.total),
+            absolute=Moments(total=total(absolute, often), squares=squared.total),
             squared=squared,
-            label=_moments(truth[rows], part),
-            errors=_error_histogram(absolute, part),
+            label=Moments.of(truth[rows], often),
+            errors=frozen(_counted(error_cells(absolute), often, ERROR_CELLS)),
             refused_labels=int(np.count_nonzero(~known & ~np.isnan(truth))),
             refused_predictions=int(np.count_nonzero(~usable)),
         )
 
 
-def _error_histogram(absolute: Floats, part: Floats | None) -> Ints:
-    """Count absolute errors in logarithmic bins, as the bits of a float spell."""
+def error_cells(absolute: Floats) -> Ints:
+    """Return the logarithmic bin of each absolute error, as the bits of it spell."""
     bits = np.ascontiguousarray(absolute).view(np.int64)
     lowest = (ERROR_OCTAVES.start + 1023) * ERROR_BINS_PER_OCTAVE
-    cells = np.clip((bits >> 48) - lowest + 1, 0, ERROR_CELLS - 1)
-    return frozen(np.bincount(cells, part, minlength=ERROR_CELLS))
-
-
-def weight_effect(
-    weights: Floats, label: Values, guess: Values, classes: Classes | None, cut: float
-) -> float:
-    """Return the design effect of the weights of labelled rows, by how these came out.
-
-    Of a classifier the rows of each pair of a label and a guess are looked at by
-    themselves (a guess is a class, or a score and its `cut`); of a regression, where
-    `classes` are None, those of each quarter of the absolute errors.
-    """
-    if not len(weights) or weights.min() == weights.max():
-        return 1.0
-    if classes is None:
-        error = np.abs(floats(guess) - floats(label))
-        known = error < LARGEST
-        error = error[known]
-        cuts = np.sort(error)[len(error) // 4 : -1 : max(1, len(error) // 4)]
-        parts = np.searchsorted(cuts, error)
-    else:
-        truth = classes.read(label)
-        positive, known = _guessed(guess, classes, cut)
-        known = known & truth.known
-        parts = (2 * truth.positive + positive)[known]
-    some = weights[known]
-    totals, squares = (
-        np.asarray(np.bincount(parts, weights=held), np.float64)
-        for held in (some, some * some)
-    )
-    return effect_of(totals, squares, len(some))
-
-
-def _guessed(guess: Values, classes: Classes, cut: float) -> tuple[Bools, Bools]:
-    """Return which guesses are positive, and which there are."""
-    if not math.isnan(cut):
-        values = floats(guess)
-        return values >= cut, _is_score(values)
-    made = classes.read(guess)
-    return made.positive, made.known
+    return np.clip((bits >> 48) - lowest + 1, 0, ERROR_CELLS - 1)
 
 
 Outcomes = BinaryOutcomes | RegressionOutcomes

@@ -5,15 +5,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from checks.bins import Floats, Ints
+from checks.bins import Ints
 from checks.column import ColumnProfile, NumericProfile
 from checks.errors import Unmeasurable
 from checks.statistic import Statistic
-from checks.weight import UNIT, effect_of
+from checks.weight import UNIT, effect_in_groups, effect_of
 from checks.weighted import Weighted
-
-GROUPS = 10
-"""Groups of cells whose weights are looked at by themselves."""
 
 Some = TypeVar("Some", bound=ColumnProfile)
 
@@ -45,7 +42,7 @@ def standing(profile: Some) -> Some:
         "rows": n + missing,
         "nulls": missing,
         "counts": held.counts * (n / total),
-        "weight_effect": _effect(held, n),
+        "weight_effect": _effect(held),
     }
     if isinstance(profile, NumericProfile):
         told |= {"nans": 0, "infinities": 0, "sums": held.sums * (n * UNIT / total)}
@@ -55,27 +52,14 @@ def standing(profile: Some) -> Some:
     return replace(profile, **told)
 
 
-def _effect(held: Weighted, n: int) -> float:
+def _effect(held: Weighted) -> float:
     """Return the design effect of a column's weights, in some groups of its cells."""
     cells = np.append(held.counts, held.others).astype(np.float64)
-    order = np.arange(len(cells))
+    squares = held.squares.astype(np.float64)
     if not len(held.sums):  # levels stand in no order but that of how common they are
         order = np.argsort(-cells, kind="stable")
-    whole = cells.sum()
-    middle = np.cumsum(cells[order]) - cells[order] / 2
-    group = np.minimum((middle * GROUPS / whole).astype(np.int64), GROUPS - 1)
-    common = cells[order] * 2 * GROUPS >= whole
-    group = np.where(common, GROUPS + np.arange(len(cells)), group)
-    group = np.unique(group, return_inverse=True)[1]
-    totals = _added(cells[order], group)
-    squares = _added(held.squares[order].astype(np.float64), group)
-    # Squares are in units of their own; what they come to in all is known exactly.
-    squares *= held.valued.squares / squares.sum()
-    return effect_of(totals, squares, n)
-
-
-def _added(parts: Floats, group: Ints) -> Floats:
-    return np.asarray(np.bincount(group, weights=parts), np.float64)
+        cells, squares = cells[order], squares[order]
+    return effect_in_groups(cells, squares, held.valued)
 
 
 def evened(profile: Some) -> Some:

@@ -28,6 +28,8 @@ LARGEST = 1 << 20
 _HALF = 18
 """Bits of half a weight: the largest, in units, has 36."""
 _LOW = (1 << _HALF) - 1
+GROUPS = 10
+"""Groups of cells whose weights are looked at by themselves."""
 _ROUGH = 64
 """Units of a squared weight, where squares are added up cell by cell."""
 
@@ -173,6 +175,26 @@ def effect_of(totals: Floats, squares: Floats, rows: int) -> float:
     effects = rows * squares / (totals * totals.sum())
     third, second = (float(totals @ effects**k) for k in (3, 2))
     return max(1.0, third / second)
+
+
+def effect_in_groups(totals: Floats, squares: Floats, whole: Weight) -> float:
+    """Return the design effect of weights that are added up in many cells, in order.
+
+    Neighbours are looked at together, in about as many `GROUPS` of one weight; a cell
+    as large as half a group is one of its own. `squares` may be rough, and in units of
+    their own: what they come to in all is known exactly.
+    """
+    sum_of = totals.sum()
+    middle = np.cumsum(totals) - totals / 2
+    group = np.minimum((middle * GROUPS / sum_of).astype(np.int64), GROUPS - 1)
+    common = totals * 2 * GROUPS >= sum_of
+    group = np.where(common, GROUPS + np.arange(len(totals)), group)
+    group = np.unique(group, return_inverse=True)[1]
+    parts, rough = (
+        np.asarray(np.bincount(group, weights=held), np.float64)
+        for held in (totals, squares)
+    )
+    return effect_of(parts, rough * (whole.squares / rough.sum()), whole.rows)
 
 
 def columns_of(schema: Schema, names: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import chain
 
 import pyarrow as pa
 
@@ -28,7 +27,7 @@ from monitor.errors import SourceError
 from monitor.labels import LabelJoin, join_parts, label_of, losses
 from monitor.landing import Counters, Folder
 from monitor.order import Order
-from monitor.spill import HELD, Side, parted
+from monitor.spill import Side, parted
 from monitor.window import Window
 
 
@@ -133,15 +132,12 @@ def _without(evidence: Evidence, cause: str) -> Evidence:
 
 def judged_by(evidence: Evidence, baseline: Baseline, found: LabelJoin) -> Evidence:
     """Put what labels say of all rows, and of each segment, beside the reference's."""
-    effects = found.effects
+    segments = found.segments
     return replace(
-        _part(evidence, baseline.performance, found.outcomes, effects.get(None, 1.0)),
+        _part(evidence, baseline.performance, found.outcomes, found.effect()),
         segments={
             name: _part(
-                part,
-                baseline.segments[name],
-                found.segments[name],
-                effects.get(name, 1.0),
+                part, baseline.segments[name], segments[name], found.effect(name)
             )
             for name, part in evidence.segments.items()
         },
@@ -194,12 +190,9 @@ def labelled(  # noqa: PLR0913 - whose labels, of when, known when, and for what
     names = [columns.id, columns.label, *([known] if known else [])]
     made = feeds.predictions.read(window, list(dict.fromkeys(filter(None, wanted))))
     told = feeds.labels.read(since if known else None, names)
-    logged = _weighed(made, section.table)
-    first = next(logged)
-    # What uneven weights come to depends on all rows together, which are then a sample.
-    held = EVERYTHING if WEIGHT in first.schema.names else HELD
     sides = (
-        Side(batches=each, key=[columns.id]) for each in (chain([first], logged), told)
+        Side(batches=each, key=[columns.id])
+        for each in (_weighed(made, section.table), told)
     )
 
     def divide(table: pa.Table) -> Iterator[tuple[str, Ints]]:
@@ -207,7 +200,7 @@ def labelled(  # noqa: PLR0913 - whose labels, of when, known when, and for what
             for segment, places in bins.members(table, segments):
                 yield segment.name, places
 
-    with closing(parted(*sides, held=held)) as parts:
+    with closing(parted(*sides)) as parts:
         return join_parts(
             parts,
             columns=columns,
@@ -217,10 +210,6 @@ def labelled(  # noqa: PLR0913 - whose labels, of when, known when, and for what
             divide=divide,
             sample=sample,
         )
-
-
-EVERYTHING = 1 << 62
-"""More bytes than there are: rows that must stay together do."""
 
 
 def _weighed(

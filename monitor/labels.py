@@ -4,7 +4,6 @@ Everything here is a pure function of whole tables. In which order and in how ma
 pieces rows arrived leaves no trace in the answer.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -16,17 +15,22 @@ import pyarrow.compute as pc
 from checks.bins import Floats, Ints
 from checks.classes import Bools, Classes, floats
 from checks.delays import Delays
-from checks.outcomes import (
-    BinaryOutcomes,
-    Outcomes,
-    RegressionOutcomes,
-    merge_all,
-    weight_effect,
-)
+from checks.outcomes import CUT, Outcomes
 from checks.registry import Task
-from checks.sample import arrow
+from checks.sample import arrow, row_hashes
+from checks.weighed import Weighed
+from checks.weight import UNIT
 from monitor.errors import SourceError
-from monitor.ids import column, instant, instants, last_of_each, numbered, pick, ranked
+from monitor.ids import (
+    column,
+    instant,
+    instants,
+    last_of_each,
+    numbered,
+    pick,
+    placed,
+    ranked,
+)
 
 Divide = Callable[[pa.Table], Iterable[tuple[str, Ints]]]
 """Names parts of a table, each with the places of its rows."""
@@ -100,39 +104,44 @@ class LabelJoin:
 
     `orphans` are labelled ids without a prediction among those given, `repeated` the
     rows of a prediction that was logged before, `without_id` those that no label can
-    ever find; these stay in the outcomes, unlabelled. `segments` holds the outcomes of
-    the rows of each segment that was asked for. `effects` is by how much uneven weights
-    of the labelled rows make these less certain, by segment and None for all rows;
-    `delays` how long labels took, where both sides have times.
+    ever find; these stay in the outcomes, unlabelled. `found` holds what all rows come
+    to, under None, and those of each segment that was asked for; `delays` how long
+    labels took, where both sides have times.
     """
 
-    outcomes: Outcomes
+    found: Mapping[str | None, Weighed]
     labels: LatestLabels
     orphans: int
     repeated: int
     without_id: int
-    segments: Mapping[str, Outcomes] = field(default_factory=dict)
-    effects: Mapping[str | None, float] = field(default_factory=dict)
     delays: Delays = field(default_factory=Delays)
 
     def merge(self, other: "LabelJoin") -> "LabelJoin":
         """Return the join of both sets of ids, of which none is in both."""
         return LabelJoin(
-            outcomes=merge_all([self.outcomes, other.outcomes]),
+            found={
+                name: one.merge(other.found[name]) for name, one in self.found.items()
+            },
             labels=self.labels.merge(other.labels),
             orphans=self.orphans + other.orphans,
             repeated=self.repeated + other.repeated,
             without_id=self.without_id + other.without_id,
-            segments={
-                name: merge_all([part, other.segments[name]])
-                for name, part in self.segments.items()
-            },
-            effects={
-                name: max(effect, other.effects[name])
-                for name, effect in self.effects.items()
-            },
             delays=self.delays.merge(other.delays),
         )
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """The outcomes of all rows."""
+        return self.found[None].standing()
+
+    @property
+    def segments(self) -> dict[str, Outcomes]:
+        """The outcomes of the rows of each segment."""
+        return {n: one.standing() for n, one in self.found.items() if n is not None}
+
+    def effect(self, segment: str | None = None) -> float:
+        """By how much uneven weights make outcomes less certain."""
+        return self.found[segment].effect
 
     @property
     def troubles(self) -> dict[str, int]:
@@ -269,52 +278,21 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
     latest = latest_labels(labels, columns=columns, as_of=as_of)
     names = (columns.prediction, columns.score, columns.predicted_at, columns.weight)
     table = pick(predictions, "predictions", columns.id, *names)
-    rows = pa.array(_once(table, columns))
+    rows = pa.array(_once(predictions, table, columns))
     ours, at = _found(column(table, columns.id).take(rows), latest, columns)
     label = column(latest.table, columns.label).take(pa.array(at, mask=at < 0))
     made = table.take(rows)
-
-    def summary(places: pa.Array) -> Outcomes:
-        of = label.take(places)
-        return _summarise(made.take(places), of, columns, task, classes)
-
-    parts = list(divide(predictions.take(rows)) if divide is not None else ())
-    every: list[tuple[str | None, Ints]] = [(None, np.arange(len(made))), *parts]
-
-    def effect(places: pa.Array) -> float:
-        return _effect(made.take(places), label.take(places), columns, task, classes)
-
+    found = {None: _summarise(made, label, columns, task, classes)}
+    for name, places in divide(predictions.take(rows)) if divide is not None else ():
+        of = arrow(places)
+        found[name] = _summarise(made.take(of), label.take(of), columns, task, classes)
     return LabelJoin(
-        outcomes=_summarise(made, label, columns, task, classes),
-        segments={name: summary(arrow(places)) for name, places in parts},
-        effects={name: effect(arrow(places)) for name, places in every}
-        if columns.weight is not None
-        else {},
+        found=found,
         labels=latest,
         orphans=len(latest.table) - int(np.count_nonzero(at >= 0)),
         repeated=len(table) - len(rows),
         without_id=int(np.count_nonzero(ours < 0)),
         delays=_delays(made, latest, at, columns, as_of),
-    )
-
-
-def _effect(
-    made: pa.Table,
-    label: pa.Array,
-    columns: OutcomeColumns,
-    task: Task,
-    classes: Classes | None,
-) -> float:
-    """Return by how much uneven weights make the outcomes of predictions less sure."""
-    name = columns.prediction or columns.score
-    if columns.weight is None or name is None:
-        return 1.0
-    return weight_effect(
-        floats(column(made, columns.weight)),
-        label,
-        column(made, name),
-        None if task is Task.REGRESSION else classes or Classes(),
-        math.nan if columns.prediction else CUT,
     )
 
 
@@ -382,10 +360,6 @@ def losses(
     return np.where(truth.known & known, wrong, np.nan)
 
 
-CUT = 0.5
-"""The score from which on a row without a prediction is of the positive class."""
-
-
 def read_outcomes(
     table: pa.Table,
     *,
@@ -401,7 +375,7 @@ def read_outcomes(
     names = (columns.prediction, columns.score)
     table = pick(table, "rows of the reference", columns.label, *names)
     label = column(table, columns.label)
-    return _summarise(table, label, columns, task, classes)
+    return _summarise(table, label, columns, task, classes).outcomes
 
 
 def _summarise(
@@ -410,37 +384,42 @@ def _summarise(
     columns: OutcomeColumns,
     task: Task,
     classes: Classes | None,
-) -> Outcomes:
+) -> Weighed:
     prediction = column(table, columns.prediction) if columns.prediction else None
     score = column(table, columns.score) if columns.score else None
-    weights = floats(column(table, columns.weight)) if columns.weight else None
+    units = None
+    if columns.weight:
+        weights = floats(column(table, columns.weight))
+        units = np.rint(weights * UNIT).astype(np.int64)
     if task is Task.BINARY_CLASSIFICATION:
-        return BinaryOutcomes.of(
-            label, prediction, score, classes=classes, weights=weights
-        )
+        return Weighed.binary(label, prediction, score, classes=classes, units=units)
     if task is Task.REGRESSION and prediction is not None:
-        return RegressionOutcomes.of(label, prediction, weights=weights)
+        return Weighed.regression(label, prediction, units=units)
     msg = f"task {task.value} with these columns has no outcomes to measure"
     raise SourceError(msg, permanent=True)
 
 
-def _once(table: pa.Table, columns: OutcomeColumns) -> Ints:
+def _once(predictions: pa.Table, table: pa.Table, columns: OutcomeColumns) -> Ints:
     """Return the rows to keep, so that no prediction id stands twice.
 
     Of several the one made last is kept, and of equal times the one with the larger
-    score and prediction, so that the order of arrival does not decide.
+    score, prediction and weight; what else tells them apart decides by its hash, so
+    that the order of arrival never does.
     """
     (ids,) = numbered(column(table, columns.id))
-    known = np.flatnonzero(ids >= 0)
-    if len(known) == 0 or np.bincount(ids[known]).max() == 1:
+    counts = np.bincount(ids[ids >= 0], minlength=1)
+    again = np.flatnonzero((ids >= 0) & (counts[ids] > 1))
+    if not len(again):
         return np.arange(len(ids))
-    when = np.zeros(len(ids), np.int64)
+    some = arrow(again)
+    when = np.zeros(len(again), np.int64)
     if columns.predicted_at is not None:
-        times = column(table, columns.predicted_at)
+        times = column(table, columns.predicted_at).take(some)
         when = instants(times, columns.predicted_at)
-    rank = np.zeros(len(ids), np.int64)
-    for name in (columns.score, columns.prediction):
-        if name is not None:
-            rank = rank * (len(ids) + 1) + ranked(column(table, name))
-    last, _ = last_of_each(ids[known], when[known], rank[known])
-    return np.sort(np.concatenate([known[last], np.flatnonzero(ids < 0)]))
+    names = (columns.score, columns.prediction, columns.weight)
+    ranks = [ranked(column(table, name).take(some)) for name in names if name]
+    others = predictions.take(some)
+    key = row_hashes(others.column, others.schema, len(again))
+    last, _ = last_of_each(ids[again], when, placed(*ranks, key))
+    alone = np.flatnonzero((ids < 0) | (counts[ids] == 1))
+    return np.sort(np.concatenate([again[last], alone]))

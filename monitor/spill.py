@@ -22,7 +22,7 @@ from checks.values import hashes
 from monitor.errors import SourceError
 from monitor.ids import as_text, column
 
-HELD = 256 << 20
+HELD = 64 << 20
 """Bytes of both tables together that stay in memory."""
 PARTS = 64
 """Parts that larger ones are cut into."""

@@ -1,6 +1,5 @@
 """Rows that stand for several: what weights change, and what they must not."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,18 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks import registry
-from checks.classes import Classes
 from checks.correction import Correction
 from checks.evidence import Evidence
 from checks.metric import metrics
-from checks.outcomes import BinaryOutcomes, RegressionOutcomes, weight_effect
+from checks.outcomes import BinaryOutcomes, RegressionOutcomes
 from checks.profile import Bins, Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Task
 from checks.schema import Column, Kind, Role, Schema
 from checks.suite import evaluate, plan
 from checks.verdict import Verdict
-from checks.weight import LARGEST, WEIGHT, Weight
+from checks.weighed import Weighed
+from checks.weight import LARGEST, UNIT, WEIGHT, Weight
 from checks.wish import Wish, Wishes
 
 Floats = npt.NDArray[np.float64]
@@ -284,6 +283,10 @@ def test_the_sum_of_squares_is_exact_for_the_largest_weights() -> None:
 # ── outcomes ─────────────────────────────────────────────────────────────────────
 
 
+def units_for(weights: Any) -> Any:
+    return np.rint(weights * UNIT).astype(np.int64)
+
+
 def predictions(
     rng: np.random.Generator, n: int, wrong: float = 0.1
 ) -> tuple[Any, Any, Any]:
@@ -299,13 +302,14 @@ def test_outcomes_of_one_weight_are_those_of_none(weight: float) -> None:
     label, guess, score = predictions(np.random.default_rng(1), 500)
     weights = np.full(500, weight)
     bare = BinaryOutcomes.of(label, guess, score)
-    assert BinaryOutcomes.of(label, guess, score, weights=weights).hash == bare.hash
+    found = Weighed.binary(label, guess, score, units=units_for(weights))
+    assert found.standing().hash == bare.hash
+    assert found.effect == 1.0
     error = np.random.default_rng(2).normal(size=500)
     plain = RegressionOutcomes.of(score, score + error)
-    assert RegressionOutcomes.of(score, score + error, weights=weights).hash == (
-        plain.hash
-    )
-    assert weight_effect(weights, label, guess, Classes(), math.nan) == 1.0
+    again = Weighed.regression(score, score + error, units=units_for(weights))
+    assert again.standing().hash == plain.hash
+    assert again.effect == 1.0
 
 
 def test_outcomes_of_a_weighted_sample_are_those_of_all_rows() -> None:
@@ -315,7 +319,7 @@ def test_outcomes_of_a_weighted_sample_are_those_of_all_rows() -> None:
     rate = np.where(score > 0.6, 1.0, 0.1)
     kept = rng.random(len(rate)) < rate
     cut = [side[kept] for side in (label, guess, score)]
-    found = metrics(BinaryOutcomes.of(*cut, weights=1 / rate[kept]))
+    found = metrics(Weighed.binary(*cut, units=units_for(1 / rate[kept])).standing())
     naive = metrics(BinaryOutcomes.of(*cut))
     assert set(found) == set(whole)
     for name, one in whole.items():
@@ -325,9 +329,9 @@ def test_outcomes_of_a_weighted_sample_are_those_of_all_rows() -> None:
     errors = rng.normal(size=60_000) * (1 + (score > 0.6))
     every = metrics(RegressionOutcomes.of(score, score + errors))
     some = metrics(
-        RegressionOutcomes.of(
-            score[kept], (score + errors)[kept], weights=1 / rate[kept]
-        )
+        Weighed.regression(
+            score[kept], (score + errors)[kept], units=units_for(1 / rate[kept])
+        ).standing()
     )
     for name, one in every.items():
         assert some[name].value == pytest.approx(one.value, rel=0.05), name
@@ -350,10 +354,8 @@ def test_weighted_outcomes_raise_no_more_false_alarms_than_asked(
             rate = np.where(label == guess, 1.0, 0.1)
         kept = rng.random(4000) < rate
         cut = [side[kept] for side in (label, guess, score)]
-        now = BinaryOutcomes.of(*cut, weights=1 / rate[kept])
-        sides = (cut[0], cut[1], Classes(), math.nan)
-        effect = weight_effect(1 / rate[kept], *sides)
-        p.append(measure(known, now).widened(effect).p_value)
+        now = Weighed.binary(*cut, units=units_for(1 / rate[kept]))
+        p.append(measure(known, now.standing()).widened(now.effect).p_value)
     # 150 windows at 5 %: 7.5 are expected, and more than 17 have a chance of 0.1 %.
     assert (np.array(p, np.float64) < 0.05).sum() <= 17
 
@@ -361,7 +363,10 @@ def test_weighted_outcomes_raise_no_more_false_alarms_than_asked(
 def test_outcomes_of_scores_alone_are_weighed_by_their_cut() -> None:
     label, _, score = predictions(np.random.default_rng(6), 400)
     weights = np.where(score > 0.5, 1.0, 5.0)
+    units = units_for(weights)
     kish = 400 * float((weights**2).sum()) / float(weights.sum()) ** 2
-    assert weight_effect(weights, label, score, Classes(), 0.5) > kish
-    assert weight_effect(weights, label * 1.0, score, None, math.nan) > kish
-    assert weight_effect(weights[:0], label[:0], score[:0], None, math.nan) == 1.0
+    assert Weighed.binary(label, score=score, units=units).effect > kish
+    assert Weighed.regression(label * 1.0, score, units=units).effect > kish
+    nothing = Weighed.regression(label[:0] * 1.0, score[:0], units=units[:0])
+    assert nothing.effect == 1.0
+    assert nothing.standing().hash == RegressionOutcomes().hash

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from checks.delays import Delays
 from checks.outcomes import BinaryOutcomes
 from checks.verdict import Status
+from checks.weighed import Weighed
 from monitor import arrival
+
 from monitor.arrival import Standing, curve_of, learn, usual
 from monitor.config import Model
 from monitor.cycle import Turn
@@ -159,7 +161,9 @@ def joined(made: Sequence[int], labelled: int) -> LabelJoin:
     days = np.array(made, np.int64) * 86_400_000_000
     there = np.arange(len(days)) < labelled
     return LabelJoin(
-        outcomes=BinaryOutcomes(rows=len(days), labelled=labelled),
+        found={
+            None: Weighed(outcomes=BinaryOutcomes(rows=len(days), labelled=labelled))
+        },
         labels=LatestLabels(table=pa.table({})),
         orphans=0,
         repeated=0,

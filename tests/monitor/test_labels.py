@@ -132,7 +132,11 @@ def test_coverage_orphans_and_repeats_are_counted() -> None:
 
 
 def in_parts(
-    table: pa.Table, known: pa.Table, as_of: datetime | None, parts: int
+    table: pa.Table,
+    known: pa.Table,
+    as_of: datetime | None,
+    parts: int,
+    **others: Any,
 ) -> LabelJoin:
     """Join the same from the disk, in so many parts."""
     sides = [
@@ -145,10 +149,9 @@ def in_parts(
     ]
     return join_parts(
         parted(*sides, held=-1, parts=parts),
-        columns=MADE,
-        task=Task.BINARY_CLASSIFICATION,
         as_of=as_of,
         sample=table,
+        **{"columns": MADE, "task": Task.BINARY_CLASSIFICATION, **others},
     )
 
 
@@ -216,6 +219,85 @@ def test_a_join_in_parts_from_the_disk_is_the_same_to_the_byte(
         label_of(made, one.labels, COLUMNS).to_pylist() for one in (whole, parts)
     ]
     assert labels_of[0] == labels_of[1]
+
+
+WEIGHTED = replace(MADE, weight="driftd_weight")
+weighted_rows = st.lists(
+    st.tuples(
+        ids,
+        st.booleans(),
+        st.sampled_from([0.1, 0.5, 0.9]),
+        st.sampled_from([1.0, 2.0, 10.5, 1e6]),
+        st.sampled_from(["pro", "trial"]),
+        st.integers(0, 1),
+    ),
+    max_size=25,
+)
+
+
+def weighted(*rows: tuple[Any, ...]) -> pa.Table:
+    """Make a table of (id, predicted, score, weight, plan, hours after the start)."""
+    at = [START + timedelta(hours=row[5]) for row in rows]
+    weights = pa.array([row[3] for row in rows], pa.float64())
+    plans = pa.array([row[4] for row in rows], pa.string())
+    table = predictions(*(row[:3] for row in rows))
+    table = table.append_column("made", pa.array(at, pa.timestamp("us", "UTC")))
+    table = table.append_column("plan", plans)
+    return table.append_column("driftd_weight", weights)
+
+
+def by_plan(table: pa.Table) -> list[tuple[str, Any]]:
+    plans = np.asarray(table["plan"].to_pylist(), dtype=np.str_)
+    return [(name, np.flatnonzero(plans == name)) for name in ("pro", "trial")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    weighted_rows.flatmap(lambda r: st.tuples(st.just(r), st.permutations(r))),
+    label_rows.flatmap(lambda r: st.tuples(st.just(r), st.permutations(r))),
+    st.integers(-1, 6),
+    st.sampled_from([Task.BINARY_CLASSIFICATION, Task.REGRESSION]),
+)
+def test_a_weighted_sample_is_joined_in_parts_and_in_any_order_to_the_same_bytes(
+    logged: tuple[list[Any], list[Any]],
+    known: tuple[list[Any], list[Any]],
+    hours: int,
+    task: Task,
+) -> None:
+    columns = WEIGHTED
+    if task is Task.REGRESSION:
+        columns = replace(WEIGHTED, prediction="score", score=None)
+    asked: Any = {"columns": columns, "task": task, "divide": by_plan}
+    as_of = START + timedelta(hours=hours)
+    whole = join_outcomes(weighted(*logged[0]), labels(*known[0]), as_of=as_of, **asked)
+    parts = in_parts(weighted(*logged[1]), labels(*known[1]), as_of, 3, **asked)
+
+    assert whole.outcomes.to_bytes() == parts.outcomes.to_bytes()
+    assert set(whole.segments) == set(parts.segments) == {"pro", "trial"}
+    for name, found in whole.segments.items():
+        assert found.to_bytes() == parts.segments[name].to_bytes()
+    for segment in (None, "pro", "trial"):
+        assert whole.effect(segment) == parts.effect(segment)
+
+
+def test_of_a_prediction_logged_twice_at_one_time_order_does_not_decide() -> None:
+    twice = [("a", True, 0.9, 1.0, "pro", 0), ("a", True, 0.9, 2.0, "trial", 0)]
+    rest = [("b", False, 0.1, 7.0, "pro", 0), ("b", False, 0.1, 7.0, "trial", 0)]
+    known = labels(("a", True, 1), ("b", True, 1))
+    one, other = (
+        join_outcomes(
+            weighted(*rows),
+            known,
+            columns=WEIGHTED,
+            task=Task.BINARY_CLASSIFICATION,
+            divide=by_plan,
+        )
+        for rows in ([*twice, *rest], [*reversed(twice), *reversed(rest)])
+    )
+    assert one.repeated == other.repeated == 2
+    assert one.outcomes.to_bytes() == other.outcomes.to_bytes()
+    for name, found in one.segments.items():
+        assert found.to_bytes() == other.segments[name].to_bytes()
 
 
 def test_how_long_the_first_label_took_is_counted_and_a_correction_is_not() -> None:

@@ -40,7 +40,8 @@ def total(values: Floats, times: Ints | None = None) -> Fraction:
             whole += _chunk(values[start : start + _CHUNK])
         return whole
     for start in range(0, len(values), _SOME):
-        some, often = (part[start : start + _SOME] for part in (values, times))
+        some = values[start : start + _SOME]
+        often = times[start : start + _SOME]
         for shift in range(0, int(often.max()).bit_length(), _TIMES):
             part = (often >> shift) & ((1 << _TIMES) - 1)
             whole += _chunk(some, part) * (1 << shift)

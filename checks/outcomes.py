@@ -262,7 +262,7 @@ def error_cells(absolute: Floats) -> Ints:
     """Return the logarithmic bin of each absolute error, as the bits of it spell."""
     bits = np.ascontiguousarray(absolute).view(np.int64)
     lowest = (ERROR_OCTAVES.start + 1023) * ERROR_BINS_PER_OCTAVE
-    return np.clip((bits >> 48) - lowest + 1, 0, ERROR_CELLS - 1)
+    return np.asarray(np.clip((bits >> 48) - lowest + 1, 0, ERROR_CELLS - 1), np.int64)
 
 
 Outcomes = BinaryOutcomes | RegressionOutcomes

@@ -6,7 +6,7 @@ rows are there: parts of the rows, in any order, add up to the same bytes.
 
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
-from typing import Self, overload
+from typing import Any, Self
 
 import numpy as np
 
@@ -98,7 +98,7 @@ class Weighed:
         return cls._of(found, judged, none, places, units, ERROR_CELLS)
 
     @classmethod
-    def _of(
+    def _of(  # noqa: PLR0913, PLR0917 - which rows, and what each comes to
         cls,
         found: Outcomes,
         judged: Bools,
@@ -131,7 +131,7 @@ class Weighed:
         """
         if self.judged is None:
             return self.outcomes
-        parts = {
+        parts: dict[str, Any] = {
             part.name: _divided(
                 getattr(self.outcomes, part.name),
                 self.scored if part.name in _SCORED else self.judged,
@@ -160,13 +160,7 @@ class Weighed:
         return effect_of(np.array(cells, np.float64), squares, held.rows)
 
 
-@overload
-def _divided(part: Moments, held: Weight) -> Moments: ...
-@overload
-def _divided(part: Ints, held: Weight) -> Ints | Floats: ...
-@overload
-def _divided(part: float, held: Weight) -> float: ...
-def _divided(part: Moments | Ints | float, held: Weight) -> object:
+def _divided(part: additive.Part, held: Weight) -> additive.Part | Floats:
     """Return the part of a sum that as many rows as were looked at have."""
     if not held.rows:
         return part
@@ -175,8 +169,9 @@ def _divided(part: Moments | Ints | float, held: Weight) -> object:
             total=_fraction(part.total, held), squares=_fraction(part.squares, held)
         )
     if isinstance(part, np.ndarray):
-        shares = part // held.least if held.even else part * (held.rows / held.total)
-        return additive.frozen(shares)
+        if held.even:
+            return part // held.least
+        return np.asarray(part * (held.rows / held.total), np.float64)
     return part // held.least if held.even else part * held.rows / held.total
 
 

@@ -282,7 +282,9 @@ def join_outcomes(  # noqa: PLR0913 - two tables, and the four things that read 
     ours, at = _found(column(table, columns.id).take(rows), latest, columns)
     label = column(latest.table, columns.label).take(pa.array(at, mask=at < 0))
     made = table.take(rows)
-    found = {None: _summarise(made, label, columns, task, classes)}
+    found: dict[str | None, Weighed] = {
+        None: _summarise(made, label, columns, task, classes)
+    }
     for name, places in divide(predictions.take(rows)) if divide is not None else ():
         of = arrow(places)
         found[name] = _summarise(made.take(of), label.take(of), columns, task, classes)

@@ -16,7 +16,6 @@ from checks.outcomes import BinaryOutcomes
 from checks.verdict import Status
 from checks.weighed import Weighed
 from monitor import arrival
-
 from monitor.arrival import Standing, curve_of, learn, usual
 from monitor.config import Model
 from monitor.cycle import Turn

@@ -1,5 +1,6 @@
 """How far one number of a distribution has moved, and which way."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,8 @@ from checks.bins import Floats
 from checks.column import NumericProfile
 from checks.statistic import Statistic
 
+TINY = 2.0**-40
+"""The least share of rows with weights that a quantile is looked for at."""
 Direction = Literal["both", "up", "down"]
 """Which movement counts; the other way reads 0."""
 
@@ -115,8 +118,11 @@ def quantile(profile: NumericProfile, share: float) -> tuple[float, float, float
 
     Value, least and most: three times the same where the value is an edge.
     """
-    rank = min(max(int(np.ceil(profile.n * share)), 1), profile.n)
     total = np.cumsum(profile.counts)
+    n = float(total[-1])
+    # Of rows with weights there are parts, and the sum of all may be off by a bit.
+    whole = profile.weight_effect == 1
+    rank = min(max(math.ceil(n * share), 1.0) if whole else n * max(share, TINY), n)
     cell = int(np.searchsorted(total, rank))
     edges = profile.bins.edges
     if cell % 2:
@@ -125,5 +131,5 @@ def quantile(profile: NumericProfile, share: float) -> tuple[float, float, float
     ends: Floats = np.concatenate([[profile.minimum], edges, [profile.maximum]])
     least, most = float(ends[cell // 2]), float(ends[cell // 2 + 1])
     count = float(profile.counts[cell])
-    part = (rank - float(total[cell]) + count - 0.5) / count
+    part = (rank - float(total[cell]) + count - 0.5 * whole) / count
     return least + part * (most - least), least, most

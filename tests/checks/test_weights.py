@@ -193,6 +193,34 @@ def test_sampling_by_unequal_weights_leaves_shares_as_they_were() -> None:
     assert found.at_current == pytest.approx(mean, rel=1e-6)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_a_quantile_of_any_weights_is_that_of_as_many_rows(share: float) -> None:
+    known = reference()
+    wish = Wish(options={"share": share})
+    wishes = Wishes(standard=False, named={"quantile_shift": wish})
+    entries = plan(SCHEMA, Task.NONE, wishes, min_rows=20)
+    for seed in range(20):
+        rng = np.random.default_rng([10, seed])
+        times = rng.choice([1, 2, 7, 300], 250)
+        table = rows(rng, 250)
+        copied = table.take(pa.array(np.repeat(np.arange(250), times)))
+        weighed = table.append_column("w", pa.array(times * (1 / 3)))
+        found = []
+        for one in (weighed, copied):
+            profile = known.bins.profile(one)
+            (verdict,) = evaluate(
+                entries,
+                known,
+                Evidence(profile=profile),
+                alpha=0.01,
+                correction=Correction.NONE,
+            )
+            assert verdict.statistic is not None, verdict.cause
+            found.append(verdict.statistic.at_current)
+        # Within a cell of the bins, of which there are 512, a value is interpolated.
+        assert found[0] == pytest.approx(found[1], rel=0.02, abs=0.5)
+
+
 MAIN = (
     *("psi", "kolmogorov_smirnov", "wasserstein", "jensen_shannon", "chi_square"),
     *("missing", "mean_shift"),

@@ -24,6 +24,12 @@ REQUESTS = "requests"
 """The name under which the serving side counts what it was asked."""
 UNANSWERED = "unanswered"
 """The name under which rows are counted of calls that are known by halves."""
+REJECTED = "rejected"
+"""The name under which rows are counted that came and were refused."""
+MENDED = "mended"
+"""The name under which those of them are counted that were taken later."""
+DROPPED = "dropped"
+"""The name under which rows are counted that their senders never sent."""
 SCORE_PARTS = 20
 """Equal parts of [0, 1] that scores are counted in."""
 MOST_LEVELS = 64
@@ -73,6 +79,12 @@ class Traffic:
         for name, held in other.counts.items():
             found[name] = found[name].merge(held) if name in found else held
         return type(self)(counts=dict(_named(found)))
+
+    @property
+    def astray(self) -> int:
+        """Rows that are none of `rows`, and should be: refused, or never sent."""
+        refused = max(0, self.count(REJECTED) - self.count(MENDED))
+        return refused + self.count(DROPPED)
 
     def count(self, name: str) -> int:
         """Return how many rows were looked at of a kind; 0 where it is not counted."""

@@ -63,13 +63,16 @@ def _counted(
     if full is None:
         return {}
     seen = profile.weight or Weight.plain(profile.rows)
-    told = "requests" if REQUESTS in full.counts else "rows"
-    requests = full.count(REQUESTS if REQUESTS in full.counts else ROWS)
+    if REQUESTS in full.counts:
+        requests, told = full.count(REQUESTS), "requests counted"
+    else:
+        requests, told = full.count(ROWS) + full.astray, "rows counted"
+        told += f", {full.astray:,} of them refused or never sent" * (full.astray > 0)
     cause = "the counters of the full traffic have none in this window"
     if not requests:
         return {"cause": cause}
     answered = _less(seen, full.count(UNANSWERED))
-    return {"requests": requests, "captured": answered, "told": f"{told} counted"}
+    return {"requests": requests, "captured": answered, "told": told}
 
 
 def _less(seen: Weight, unanswered: int) -> Weight:

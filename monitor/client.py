@@ -8,8 +8,9 @@
 
 `log` never waits, never raises, and never holds more than `capacity` rows: a thread
 sends them, in batches, and tries again while the daemon does not take them. When there
-is no more room the oldest is dropped and counted (`client.dropped`). Ids and times are
-made once, so that a row that is sent twice is kept once.
+is no more room the oldest is dropped and counted (`client.dropped`), and the daemon is
+told with what comes next. Ids and times are made once, so that a row that is sent twice
+is kept once.
 """
 
 import atexit
@@ -20,12 +21,13 @@ import math
 import os
 import random
 import threading
+import time
 import uuid
 import weakref
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 log = logging.getLogger("driftd.client")
@@ -37,6 +39,19 @@ Later = Callable[[], list[Row]]
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 30.0
 _OK, _TOO_LARGE, _NO_ROW_FITS, _SERVER = 200, 413, 422, 500
 _AGAIN = (408, 425, 429)
+_LONGEST_ANSWER = 1 << 20
+_MOST_MINUTES = 1000
+"""Minutes whose dropped rows are told apart."""
+_QUIET = 60.0
+"""Seconds between two warnings."""
+
+
+class _Item(NamedTuple):
+    """Something to be sent: a row, a way to some, or a line; and when it was logged."""
+
+    where: str
+    told: Any
+    minute: int
 
 
 class Client:
@@ -71,7 +86,7 @@ class Client:
         )
         self._stem = f"{parts.path.rstrip('/')}/v1/models/{quote(model, safe='')}"
         self.id_column, self._time = id_column, time_column
-        self._headers = {"content-type": "application/x-ndjson"}
+        self._headers: dict[str, str] = {}
         if token is not None:
             self._headers["authorization"] = f"Bearer {token}"
         self._capacity, self._batch = capacity, batch
@@ -89,7 +104,7 @@ class Client:
             given = row if id is None else {**row, self.id_column: id}
             told = self._whole(given, _now())
         except Exception as error:  # noqa: BLE001 - a log must not break who logs
-            self._lose(1, error)
+            self._drop([_Item("predictions", None, _minute())], error)
             return id or ""
         self._put("predictions", told)
         return str(told[self.id_column])
@@ -121,7 +136,7 @@ class Client:
         done = self.flush(timeout) if self._thread is not None else not self._queue
         with self._changed:
             self._closed = True
-            self.dropped += len(self._queue)
+            self._drop(self._queue, "the client is closed")
             self._queue.clear()
             self._changed.notify_all()
             thread = self._thread
@@ -134,20 +149,23 @@ class Client:
     def _begin(self) -> None:
         """Start empty: at first, and in the child of a fork."""
         self._changed = threading.Condition()
-        self._queue: deque[tuple[str, Any]] = deque()
+        self._queue: deque[_Item] = deque()
+        self._lost: Counter[int] = Counter()
+        self._report: bytes | None = None
+        self._warned = -_QUIET
         self._sending = self._hurry = self._closed = False
         self._thread: threading.Thread | None = None
         self._connection: http.client.HTTPConnection | None = None
 
     def _put(self, where: str, told: Any) -> None:  # noqa: ANN401 - a row, or a way to it
+        item = _Item(where, told, _minute())
         with self._changed:
             if self._closed:
-                self.dropped += 1
+                self._drop([item], "the client is closed")
                 return
             if len(self._queue) >= self._capacity:
-                self._queue.popleft()
-                self.dropped += 1
-            self._queue.append((where, told))
+                self._drop([self._queue.popleft()], "there is no more room")
+            self._queue.append(item)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="driftd-client", daemon=True
@@ -163,16 +181,16 @@ class Client:
             if taken is None:
                 self._hang_up()
                 return
-            where, told = taken
             try:
-                self._deliver(where, self._lines(told))
+                self._deliver(self._lines(taken))
+                self._tell()
             except Exception as error:  # noqa: BLE001 - a log must not break who logs
-                self._lose(len(told), error)
+                self._drop(taken, error)
             with self._changed:
                 self._sending = False
                 self._changed.notify_all()
 
-    def _taken(self) -> tuple[str, list[Any]] | None:
+    def _taken(self) -> list[_Item] | None:
         """Wait for a batch of rows for one address; None when the client is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closed)
@@ -184,29 +202,45 @@ class Client:
                     self._linger,
                 )
             if not self._queue:
-                return None if self._closed else ("predictions", [])
-            where = self._queue[0][0]
-            told: list[Any] = []
+                return None if self._closed else []
+            where = self._queue[0].where
+            items: list[_Item] = []
             while (
-                self._queue and self._queue[0][0] == where and len(told) < self._batch
+                self._queue
+                and self._queue[0].where == where
+                and len(items) < self._batch
             ):
-                told.append(self._queue.popleft()[1])
+                items.append(self._queue.popleft())
             self._sending = True
-            return where, told
+            return items
 
-    def _lines(self, told: list[Any]) -> list[bytes]:
+    def _lines(self, items: list[_Item]) -> list[_Item]:
         """Write rows down; one that cannot be written takes no other along."""
         lines = []
-        for one in told:
+        for one in items:
             try:
-                lines += [_line(row) for row in _rows(one)]
+                lines += [one._replace(told=_line(row)) for row in _rows(one.told)]
             except Exception as error:  # noqa: BLE001 - a log must not break who logs
-                self._lose(1, error)
+                self._drop([one], error)
         return lines
 
-    def _lose(self, count: int, error: Exception) -> None:
-        self.dropped += count
-        log.warning("rows cannot be sent: %s", error)
+    def _drop(self, items: Collection[_Item], why: object) -> None:
+        """Count what will not be sent, and say so now and then."""
+        if not items:
+            return
+        with self._changed:
+            self.dropped += len(items)
+            for one in items:
+                if one.where == "predictions":
+                    self._lost[one.minute] += 1
+            while len(self._lost) > _MOST_MINUTES:
+                early, late = sorted(self._lost)[:2]
+                self._lost[late] += self._lost.pop(early)
+            loud = time.monotonic() - self._warned >= _QUIET
+            if loud:
+                self._warned = time.monotonic()
+        if loud:
+            log.warning("%d rows were dropped by now, the last: %s", self.dropped, why)
 
     def _whole(self, row: Row, now: str) -> Row:
         """Return a row with an id, and a time, if it has none."""
@@ -219,54 +253,70 @@ class Client:
 
     # ── sending ──────────────────────────────────────────────────────────────────
 
-    def _deliver(self, where: str, lines: list[bytes]) -> None:
+    def _deliver(self, lines: list[_Item]) -> None:
         """Send lines until they are taken, refused for good, or time is up."""
-        wait = _FIRST_WAIT
+        wait, why = _FIRST_WAIT, "the client is closed"
         while lines and not self._closed:
-            status, answer, after = self._post(where, lines)
-            if status == _OK or (status == _NO_ROW_FITS and "accepted" in answer):
+            status, answer, after = self._post(*_request(lines))
+            if status in {_OK, _NO_ROW_FITS} and "accepted" in answer:
                 self.sent += int(answer.get("accepted", 0))
                 self.rejected += int(answer.get("rejected", 0))
                 return
             if status == _TOO_LARGE and len(lines) > 1:
-                self._deliver(where, lines[: len(lines) // 2])
+                self._deliver(lines[: len(lines) // 2])
                 lines = lines[len(lines) // 2 :]
                 continue
-            if status is not None and status < _SERVER and status not in _AGAIN:
-                log.warning("rows are refused (%s): %s", status, answer.get("detail"))
+            if _for_good(status):
+                why = f"refused ({status}): {answer.get('detail')}"
                 break
             self._pause(max(after, random.uniform(0, wait)))  # noqa: S311 - jitter
             wait = min(2 * wait, _LONGEST_WAIT)
-        self.dropped += len(lines)
+        self._drop(lines, why)
+
+    def _tell(self) -> None:
+        """Tell how many rows were dropped, the same until it is answered."""
+        with self._changed:
+            if self._report is None and self._lost:
+                told = [
+                    {"at": 60 * minute, "rows": rows}
+                    for minute, rows in sorted(self._lost.items())
+                ]
+                report = {"report": uuid.uuid4().hex, "dropped": told}
+                self._report = json.dumps(report).encode()
+                self._lost.clear()
+            waiting = self._report
+        if waiting is not None and not self._closed:
+            status, _, _ = self._post("dropped", waiting, _JSON)
+            if status == _OK or _for_good(status):
+                self._report = None
 
     def _pause(self, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)
 
     def _post(
-        self, where: str, lines: list[bytes]
+        self, where: str, body: bytes, kind: str
     ) -> tuple[int | None, dict[str, Any], float]:
-        """Send lines once; no status where no answer came."""
-        body, headers = b"\n".join(lines), self._headers
-        if where == "actuals:batch":
-            body = b'{"actuals":[' + b",".join(lines) + b"]}"
-            headers = {**headers, "content-type": "application/json"}
+        """Send a body once; no status where no answer came."""
+        headers = {**self._headers, "content-type": kind}
         try:
             if self._connection is None:
-                kind = (
+                open_to = (
                     http.client.HTTPSConnection
                     if self._secure
                     else http.client.HTTPConnection
                 )
-                self._connection = kind(self._host, self._port, timeout=self._timeout)
+                self._connection = open_to(
+                    self._host, self._port, timeout=self._timeout
+                )
             self._connection.request("POST", f"{self._stem}/{where}", body, headers)
             response = self._connection.getresponse()
-            told = response.read()
+            told = response.read(_LONGEST_ANSWER)
         except (OSError, http.client.HTTPException) as error:
             log.debug("the daemon does not answer: %s", error)
             self._hang_up()
             return None, {}, 0.0
-        if response.will_close:
+        if response.will_close or not response.isclosed():
             self._hang_up()
         return (
             response.status,
@@ -278,6 +328,26 @@ class Client:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+_JSON = "application/json"
+
+
+def _request(lines: list[_Item]) -> tuple[str, bytes, str]:
+    """Return where lines go, as what body, of which type."""
+    where, told = lines[0].where, [line.told for line in lines]
+    if where == "actuals:batch":
+        return where, b'{"actuals":[' + b",".join(told) + b"]}", _JSON
+    return where, b"\n".join(told), "application/x-ndjson"
+
+
+def _for_good(status: int | None) -> bool:
+    """Tell whether an answer says no, however often one asks."""
+    return status is not None and _OK < status < _SERVER and status not in _AGAIN
+
+
+def _minute() -> int:
+    return int(time.time() // 60)
 
 
 def _rows(told: Any) -> list[Row]:  # noqa: ANN401 - a row, or a way to some
@@ -296,12 +366,23 @@ def _line(row: Row) -> bytes:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - NumPy's scalars, times, whatever comes
-    item = getattr(value, "item", None)
-    if callable(item):
-        found = item()
-        return None if isinstance(found, float) and not math.isfinite(found) else found
-    isoformat = getattr(value, "isoformat", None)
-    return isoformat() if callable(isoformat) else str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "replace")
+    for name in ("tolist", "isoformat", "__float__"):
+        convert = getattr(value, name, None)
+        if callable(convert):
+            return _finite(convert()) if _is(value) else None
+    return str(value)
+
+
+def _is(value: Any) -> bool:  # noqa: ANN401
+    """Tell a value from what stands for none: NaN, and times that are none."""
+    try:
+        return bool(value == value)  # noqa: PLR0124 - that is what they are told by
+    except ValueError:
+        return True  # an array is no single value
+    except (TypeError, ArithmeticError):
+        return False
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401
@@ -322,7 +403,7 @@ def _answer(told: bytes) -> dict[str, Any]:
 
 def _seconds(told: str) -> float:
     """Return how long the daemon asks to be left alone, a minute at most."""
-    return min(float(told), 60.0) if told.isdigit() else 0.0
+    return min(float(told), 60.0) if told.isascii() and told.isdigit() else 0.0
 
 
 _ALL: "weakref.WeakSet[Client]" = weakref.WeakSet()

@@ -17,6 +17,7 @@ from monitor.ingest import columnar
 from monitor.ingest.body import Disconnected, Receive, announced, received, unpacked
 from monitor.ingest.declared import LABELS, PREDICTIONS
 from monitor.ingest.desk import Desk, behind
+from monitor.ingest.dropped import dropped_rows
 from monitor.ingest.events import is_event
 from monitor.ingest.intake import Intake
 from monitor.ingest.moments import since_1970
@@ -37,7 +38,7 @@ LISTED, MOST_LISTED = 100, 1000
 """Rows of the quarantine that are listed, unless more are asked for."""
 
 _OURS = re.compile(
-    r"/v1/models/([^/]+)/(predictions|labels|actuals:batch|quarantine)\Z"
+    r"/v1/models/([^/]+)/(predictions|labels|actuals:batch|quarantine|dropped)\Z"
 )
 _JSON = frozenset({b"", b"application/json", b"text/json"})
 _LINES = frozenset(
@@ -116,6 +117,8 @@ class IngestApi:
             return HTTPStatus.OK, await self._quarantine(model, known, scope)
         if what == "actuals:batch" and LABELS in known:
             return await self._taken(known[LABELS], scope, receive, actuals=True)
+        if what == "dropped" and PREDICTIONS in known:
+            return await self._dropped(known[PREDICTIONS], scope, receive)
         raise Refusal(
             HTTPStatus.NOT_FOUND,
             f"no model of that name takes {what} here",
@@ -145,6 +148,17 @@ class IngestApi:
             except LandingError as error:
                 raise _not_durable(error) from None
         return _answer(read)
+
+    async def _dropped(self, intake: Intake, scope: Scope, receive: Receive) -> Answer:
+        """Count rows that their sender has dropped; raises Refusal."""
+        _only(scope, "POST")
+        announced(dict(scope["headers"]))
+        with self._desk.room.held() as held:
+            body = await received(receive, held)
+        lost = dropped_rows(body, since_1970(self._desk.now()))
+        if intake.counting is not None:
+            intake.counting.lose(lost)
+        return HTTPStatus.OK, msgspec.json.encode({"counted": int(lost.counts.sum())})
 
     async def _read(
         self,

@@ -14,18 +14,17 @@ import pyarrow.parquet as pq
 
 from checks.schema import Kind
 from checks.values import family_of
+from monitor.ingest.lost import Refused, contents_of
 from monitor.ingest.messages import claims
 from monitor.ingest.moments import AHEAD, EARLIEST, since_1970
 from monitor.ingest.refusal import Refusal
-from monitor.ingest.rows import LONGEST_TEXT, Read, Reject, Why
+from monitor.ingest.rows import KEPT, LONGEST_TEXT, Read, Reject, Why
 from monitor.ingest.table import EMPTY, MOMENT, Field, Table
 
 MOST_VALUES = 16_000_000
 """Values (rows × declared columns) of one request at most."""
 LARGEST = 128 << 20
 """Bytes that a request's columns may take once they are unfolded."""
-TOLD = 1000
-"""Rejected rows of a request that are kept; the others are counted."""
 
 _STREAM, _FILE = "Arrow stream", "Parquet file"
 _FAMILIES = {
@@ -89,13 +88,18 @@ class _Judge:
         self._seen = self._rejected = 0
         self.batches: list[pa.RecordBatch] = []
         self.rejects: list[Reject] = []
+        self._refused: list[Refused] = []
 
     @property
     def read(self) -> Read:
         accepted = sum(batch.num_rows for batch in self.batches)
         more = self._rejected - len(self.rejects)
         return Read(
-            batches=self.batches, rejects=self.rejects, accepted=accepted, more=more
+            batches=self.batches,
+            rejects=self.rejects,
+            accepted=accepted,
+            more=more,
+            refused=self._refused,
         )
 
     def take(self, batch: pa.RecordBatch) -> None:
@@ -106,11 +110,14 @@ class _Judge:
             for f in self._table.fields
             if f.name in batch.schema.names
         }
+        sent = dict(columns)
         why = self._why(columns, batch.num_rows)
         fields = [f for f in self._table.fields if f.name in columns]
         good, bad = np.flatnonzero(why == 0), np.flatnonzero(why)
-        for place in bad[: max(0, TOLD - len(self.rejects))].tolist():
+        for place in bad[: max(0, KEPT - len(self.rejects))].tolist():
             self._reject(batch, place, *_WHY[why[place]])
+        if len(bad):
+            self._refuse(sent, columns, why)
         self._rejected += len(bad)
         self._seen += batch.num_rows
         if len(good):
@@ -126,12 +133,35 @@ class _Judge:
             Reject(place=self._seen + place, why=why, reason=reason, row=written)
         )
 
+    def _refuse(
+        self,
+        sent: dict[str, pa.Array],
+        columns: dict[str, pa.Array],
+        why: npt.NDArray[np.uint8],
+    ) -> None:
+        """Take note of the rows that are not taken."""
+        bad = np.flatnonzero(why)
+        rows = pa.RecordBatch.from_pydict(sent).take(pa.array(bad))
+        ids = pa.nulls(len(bad), pa.string())
+        for one in self._table.fields:
+            if one.name == self._table.id:
+                ids = rows.column(one.name)
+                empty = pc.equal(ids, "") if pa.types.is_string(ids.type) else False
+                ids = self._table.kept(one, pc.if_else(empty, None, ids))
+        times = np.full(len(bad), self._received)
+        if self._table.time is not None:
+            told = np.asarray(columns[self._table.time].cast(pa.int64()))[bad]
+            times = np.where(why[bad] == _TIME, times, told)
+        self._refused.append(Refused(ids=ids, contents=contents_of(rows), times=times))
+
     def _why(self, columns: dict[str, pa.Array], rows: int) -> npt.NDArray[np.uint8]:
         """Number why each row is rejected, 0 for not at all; fill in missing times."""
         why = np.zeros(rows, np.uint8)
         for column in columns.values():
             if pa.types.is_string(column.type):
-                why[_where(pc.greater(pc.binary_length(column), LONGEST_TEXT))] = 3
+                why[_where(pc.greater(pc.binary_length(column), LONGEST_TEXT))] = (
+                    _LENGTH
+                )
         time, key = self._table.time, self._table.id
         if time is not None:
             given = columns.get(time)
@@ -139,19 +169,20 @@ class _Judge:
             times = pa.repeat(now, rows) if given is None else pc.fill_null(given, now)
             columns[time] = times
             counted = np.asarray(times.cast(pa.int64()))
-            why[(counted < _EARLIEST) | (counted > self._received + _AHEAD)] = 2
+            why[(counted < _EARLIEST) | (counted > self._received + _AHEAD)] = _TIME
         if key is not None:
             ids = columns[key]
-            why[_where(pc.is_null(ids))] = 1
+            why[_where(pc.is_null(ids))] = _ID
             if pa.types.is_string(ids.type):
-                why[_where(pc.equal(ids, ""))] = 1
+                why[_where(pc.equal(ids, ""))] = _ID
         return why
 
 
+_ID, _TIME, _LENGTH = 1, 2, 3
 _WHY = {
-    1: (Why.ID, "the row has no id"),
-    2: (Why.TIME, "the time lies before 1980, or more than a day ahead"),
-    3: (Why.LENGTH, f"a text is longer than {LONGEST_TEXT:,} characters"),
+    _ID: (Why.ID, "the row has no id"),
+    _TIME: (Why.TIME, "the time lies before 1980, or more than a day ahead"),
+    _LENGTH: (Why.LENGTH, f"a text is longer than {LONGEST_TEXT:,} characters"),
 }
 _EARLIEST = since_1970(EARLIEST)
 _AHEAD = AHEAD // timedelta(microseconds=1)

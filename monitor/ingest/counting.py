@@ -15,21 +15,20 @@ import pyarrow.compute as pc
 
 from checks.sample import arrow
 from checks.schema import Schema
-from checks.traffic import UNANSWERED, Traffic
-from checks.weight import Weight
+from checks.traffic import MENDED, UNANSWERED, Traffic
+from monitor.ingest.lost import Lost
 from monitor.ingest.moments import since_1970
+from monitor.ingest.recent import Recent
 from monitor.ingest.table import EMPTY, MOMENT, Table
 from monitor.landing import Counters, Folder, Stretch
 from monitor.landing.compaction import joined
-from monitor.landing.keys import Keys, Mask, first_of_each, keys_of
+from monitor.landing.keys import keys_of
 from monitor.landing.segment import read_segment
 from monitor.logs import logger
 from monitor.window import EPOCH
 
 log = logger(__name__)
 
-REMEMBERED = 1 << 20
-"""Rows of which a repeat is known, about: a later row may take the place of one."""
 MOST_WAITING = 200_000
 """Rows that wait to be counted, before a sender counts them itself."""
 
@@ -45,22 +44,6 @@ class _Waiting:
     unanswered: bool
 
 
-class Recent:
-    """Keys that came lately, in bounded memory; one thread at a time."""
-
-    def __init__(self) -> None:
-        """Remember nothing yet."""
-        self._slots = np.zeros(REMEMBERED, np.uint64)
-
-    def fresh(self, keys: Keys, known: Mask) -> Mask:
-        """Tell which rows are new, or have no key; all are remembered."""
-        places = keys & np.uint64(REMEMBERED - 1)
-        found = first_of_each(keys, known)
-        found &= ~known | (self._slots[places] != keys)
-        self._slots[places[known]] = keys[known]
-        return found
-
-
 class Counting:
     """Counts the rows of one table; any thread may add to them."""
 
@@ -72,8 +55,9 @@ class Counting:
         self._schema = schema
         self._stretch = stretch
         self._counters = Counters(folder.traffic)
-        self._recent = Recent()
+        self._recent, self._refused = Recent(), Recent()
         self._pending: list[_Waiting] = []
+        self._lost: list[Lost] = []
         self._rows = 0
         self._adding = threading.Lock()
         self._counting = threading.Lock()
@@ -99,8 +83,18 @@ class Counting:
                 self._pending.append(
                     _Waiting(rows=batch, received=at, unanswered=unanswered)
                 )
-            full = self._rows > MOST_WAITING
-        if full:
+        self._held_to()
+
+    def lose(self, lost: Lost) -> None:
+        """Let rows be counted that will not be in the log."""
+        with self._adding:
+            self._lost.append(lost)
+            self._rows += len(lost.keys)
+        self._held_to()
+
+    def _held_to(self) -> None:
+        """Count at once where too much waits."""
+        if self._rows > MOST_WAITING:
             with self._counting:
                 self._count()
 
@@ -122,6 +116,9 @@ class Counting:
     def _count(self) -> None:
         with self._adding:
             pending, self._pending, self._rows = self._pending, [], 0
+            losses, self._lost = self._lost, []
+        for lost in losses:
+            self._astray(lost)
         for unanswered in (False, True):
             found = [one for one in pending if one.unanswered is unanswered]
             try:
@@ -136,22 +133,35 @@ class Counting:
         came = np.repeat(
             [one.received for one in pending], [one.rows.num_rows for one in pending]
         )
-        fresh = self._recent.fresh(*keys_of(rows, self._table.shape.key))
-        places = np.flatnonzero(fresh)
+        keys, known = keys_of(rows, self._table.shape.key)
+        places = np.flatnonzero(self._recent.fresh(keys, known))
         if not len(places):
             return
-        rows, length = self._whole(rows.take(arrow(places))), self._micros
-        number = _times(rows, self._table.time, came[places]) // length
+        mended = self._refused.among(keys, known)[places]
+        rows = self._whole(rows.take(arrow(places)))
+        number = _times(rows, self._table.time, came[places]) // self._micros
         for k in np.unique(number).tolist():
             mine = rows.take(arrow(np.flatnonzero(number == k)))
-            traffic = Traffic.of(mine, self._schema)
+            also = {MENDED: int(np.count_nonzero(mended & (number == k)))}
             if unanswered:
-                lost = {UNANSWERED: Weight.plain(mine.num_rows)}
-                traffic = traffic.merge(Traffic(counts=lost))
-            start = EPOCH + timedelta(microseconds=k * length)
-            stretch = Stretch(start, self._stretch)
-            before = self._counted.get(stretch, Traffic())
-            self._counted[stretch] = before.merge(traffic)
+                also[UNANSWERED] = mine.num_rows
+            told = Traffic.named({name: n for name, n in also.items() if n})
+            self._note(k, Traffic.of(mine, self._schema).merge(told))
+
+    def _astray(self, lost: Lost) -> None:
+        """Count rows that will not be in the log, once however often they came."""
+        taken = self._recent.among(lost.keys, lost.known)
+        fresh = self._refused.fresh(lost.keys, lost.known) & ~taken
+        number = lost.times // self._micros
+        for k in np.unique(number[fresh]).tolist():
+            count = int(lost.counts[fresh & (number == k)].sum())
+            self._note(k, Traffic.named({lost.name: count}))
+
+    def _note(self, k: int, traffic: Traffic) -> None:
+        """Add to the counts of a stretch, by its number since 1970."""
+        start = EPOCH + timedelta(microseconds=k * self._micros)
+        stretch = Stretch(start, self._stretch)
+        self._counted[stretch] = self._counted.get(stretch, Traffic()).merge(traffic)
 
     @property
     def _micros(self) -> int:

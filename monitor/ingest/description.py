@@ -5,6 +5,7 @@ from typing import Any
 from checks.schema import Kind
 from monitor.ingest.declared import LABELS
 from monitor.ingest.desk import Desk
+from monitor.ingest.dropped import MOST_ENTRIES, MOST_ROWS
 from monitor.ingest.table import Table
 
 _VALUES: dict[Kind, Any] = {
@@ -70,6 +71,32 @@ _ACTUALS = {
 }
 
 
+_DROPPED = {
+    "type": "object",
+    "required": ["report", "dropped"],
+    "properties": {
+        "report": {"type": "string", "minLength": 1, "maxLength": 128},
+        "dropped": {
+            "type": "array",
+            "maxItems": MOST_ENTRIES,
+            "items": {
+                "type": "object",
+                "required": ["rows"],
+                "properties": {
+                    "rows": {"type": "integer", "minimum": 0, "maximum": MOST_ROWS},
+                    "at": {"type": ["string", "null"], "format": "date-time"},
+                },
+            },
+        },
+    },
+}
+_COUNTED = {
+    "type": "object",
+    "required": ["counted"],
+    "properties": {"counted": {"type": "integer", "minimum": 0}},
+}
+
+
 def described(desk: Desk) -> dict[str, Any]:
     """Return the paths of OpenAPI of all tables that rows may be sent to."""
     paths: dict[str, Any] = {}
@@ -80,6 +107,9 @@ def described(desk: Desk) -> dict[str, Any]:
         if what == LABELS:
             summary = f"Take outcomes of {model} without naming its columns"
             paths[f"/v1/models/{model}/actuals:batch"] = _taking(summary, _ACTUALS)
+        else:
+            summary = f"Count rows of {model} that their sender has dropped"
+            paths[f"/v1/models/{model}/dropped"] = _taking(summary, _DROPPED, _COUNTED)
         paths[f"/v1/models/{model}/quarantine"] = _listing(model)
     return paths
 
@@ -93,16 +123,21 @@ def _row(table: Table) -> dict[str, Any]:
     return told
 
 
-def _taking(summary: str, body: dict[str, Any]) -> dict[str, Any]:
+def _taking(
+    summary: str, body: dict[str, Any], answer: dict[str, Any] = _TAKEN
+) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": _PROBLEM}}
     answers: dict[str, Any] = {
         code: {"description": told, "content": problem}
         for code, told in _REFUSED.items()
     }
-    answers["422"]["content"] = {"application/json": {"schema": _TAKEN}}
+    done = "They are counted, once for each report."
+    if answer is _TAKEN:
+        done = "What was accepted is durable."
+        answers["422"]["content"] = {"application/json": {"schema": _TAKEN}}
     answers["200"] = {
-        "description": "What was accepted is durable.",
-        "content": {"application/json": {"schema": _TAKEN}},
+        "description": done,
+        "content": {"application/json": {"schema": answer}},
     }
     content = {"application/json": {"schema": body}}
     return {

@@ -17,7 +17,7 @@ from monitor.ingest.calls import JOINED, PATIENCE, Calls, Half, batch_of
 from monitor.ingest.intake import Gatherer, Intake
 from monitor.ingest.moments import since_1970
 from monitor.ingest.refusal import Refusal
-from monitor.ingest.rows import Read, Reject, Why
+from monitor.ingest.rows import Read, Reject, Rejects, Why
 from monitor.landing import Landing, Shape
 from monitor.logs import logger
 from monitor.payloads import Names, decoded
@@ -89,21 +89,25 @@ class Events:
                 fix="give a column role: id",
             )
         now = since_1970(self._clock())
-        rejects, accepted = [], 0
+        accepted, table = 0, self._intake.reader.table
+        left = Rejects(table, now)
         for place, read in enumerate(_events(headers, kind, body)):
+            call = None
             try:
-                await self._kept(self._calls.half(read(), now))
+                event = read()
+                # If its other half is kept alone, that is its first row.
+                call = f"{event.key}#0"
+                await self._kept(self._calls.half(event, now))
             except MalformedError as error:
                 # What is told of this one may quote it.
-                quoted = error.reason if self._intake.reader.table.hidden else error
-                rejects.append(
-                    Reject(place=place, why=Why.EVENT, reason=str(quoted), row=body)
-                )
+                quoted = str(error.reason if table.hidden else error)
+                one = Reject(place=place, why=Why.EVENT, reason=quoted, row=body)
+                left.put(one, call)
             else:
                 accepted += 1
-        if rejects:
-            self._intake.put_aside(Read(rejects=rejects))
-        return Read(accepted=accepted, rejects=rejects)
+        told = left.read(accepted=accepted)
+        self._intake.put_aside(told)
+        return told
 
     async def _kept(self, half: Half) -> None:
         """Make a half durable, or the rows that it completes."""

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,12 +21,12 @@ from monitor.errors import PluginError, SourceError
 from monitor.ingest.declared import OFFSET, PARTITION, fed
 from monitor.ingest.desk import Desk
 from monitor.ingest.intake import Intake
+from monitor.ingest.moments import since_1970
 from monitor.ingest.refusal import Refusal
-from monitor.ingest.rows import Read, Reject, Why
+from monitor.ingest.rows import Read, Reject, Rejects, Why
 from monitor.logs import logger
 from monitor.sources.base import SOURCES
 from monitor.sources.kafka import Format, KafkaSource, client_settings
-from monitor.window import EPOCH
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -167,21 +166,29 @@ def _keep(intake: Intake, messages: "Sequence[Message]", decode: Decode) -> None
             written.append(line)
             places.append(place)
     read = _read(intake, written)
-    left_out = {one.place for one in read.rejects}
-    kept = [messages[p] for i, p in enumerate(places) if i not in left_out]
+    rejects = [replace(one, place=places[one.place]) for one in read.rejects]
+    left_out = {one.place for one in rejects}
+    kept = [messages[place] for place in places if place not in left_out]
     batches = [_placed(intake.reader.batch(read.rows), kept)] if read.rows else []
-    intake.store(
-        replace(read, rows=(), batches=batches, rejects=(*read.rejects, *broken))
-    )
+    left = Rejects(intake.reader.table, _received(intake))
+    for one in (*rejects, *broken):
+        message = messages[one.place]
+        # What comes again, unacknowledged, has the place it had.
+        left.put(one, f"{message.topic()}/{message.partition()}/{message.offset()}")
+    intake.store(replace(left.read(accepted=read.accepted), batches=batches))
+
+
+def _received(intake: Intake) -> int:
+    return since_1970(intake.now())
 
 
 def _read(intake: Intake, written: Sequence[bytes]) -> Read:
     """Read rows of JSON, one a line; of what is no JSON at all each by itself."""
     if not written:
         return Read()
-    received = (intake.now() - EPOCH) // timedelta(microseconds=1)
+    received, body = _received(intake), b"\n".join(written)
     try:
-        return intake.reader.read(b"\n".join(written), received, lines=True)
+        return intake.reader.read(body, received, lines=True, kept=len(written))
     except Refusal:
         parts = [_alone(intake, line, received, i) for i, line in enumerate(written)]
     return Read(

@@ -140,6 +140,9 @@ class Intake:
             return
         now = self.now()
         self.rejected.add(read.rejects, now)
+        if self.counting is not None:
+            for refused in read.refused:
+                self.counting.lose(refused.lost(self.reader.table))
         for one in read.rejects:
             self.tally.add(now, f"{REJECTED}:{one.why.value}", 1)
         # What is beyond those kept is counted as the last of them.

@@ -17,6 +17,7 @@ import pyarrow as pa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from checks.schema import Kind
+from monitor.ingest.lost import Gathered, Refused
 from monitor.ingest.moments import micros, served
 from monitor.ingest.refusal import Refusal
 from monitor.ingest.table import Field, Table, typed
@@ -26,6 +27,8 @@ LONGEST_TEXT = 1 << 16
 LONGEST_ID = 1024
 MOST_VALUES = 4_000_000
 """Values (rows × columns) of one request at most: what they take in memory."""
+KEPT = 1000
+"""Rejected rows of a request that are kept; the others are counted."""
 
 _Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 _Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)] | int
@@ -68,7 +71,8 @@ class Reject:
 class Read:
     """What came of a request: `accepted` rows, and those that are not taken.
 
-    `more` rejected rows are counted only.
+    `more` rejected rows are counted only; `refused` tells what all rejected rows are
+    known by.
     """
 
     rows: Sequence[Struct] = ()
@@ -76,6 +80,7 @@ class Read:
     accepted: int = 0
     rejects: Sequence[Reject] = ()
     more: int = 0
+    refused: Sequence[Refused] = ()
 
 
 class _Actual(Struct):
@@ -119,24 +124,27 @@ class RowReader:
         self._many = msgspec.json.Decoder(list[row])  # type: ignore[valid-type]
         self._apart = msgspec.json.Decoder(list[Raw])
 
-    def read(self, body: bytes, received: int, *, lines: bool = False) -> Read:
+    def read(
+        self, body: bytes, received: int, *, lines: bool = False, kept: int = KEPT
+    ) -> Read:
         """Read an object, an array of objects, or lines of objects.
 
-        `received` is in microseconds since 1970. Raises Refusal for a body that is no
-        JSON of this form.
+        `received` is in microseconds since 1970; so many rejected rows are kept.
+        Raises Refusal for a body that is no JSON of this form.
         """
-        self._bounded(body)
+        self._bounded(body, lines=lines)
+        left = Rejects(self.table, received, kept)
         try:
             rows = self._decoded(body, lines=lines)
         except RecursionError as error:
             raise _no_json(error) from None
         except msgspec.ValidationError:
-            return self._one_by_one(self._raws(body, lines=lines), received)
+            return self._one_by_one(self._raws(body, lines=lines), received, left)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if lines:
-                return self._one_by_one(body.splitlines(), received)
+                return self._one_by_one(body.split(b"\n"), received, left)
             raise _no_json(error) from None
-        return self._dated(rows, received)
+        return self._dated(rows, received, left)
 
     def actuals(self, body: bytes, received: int) -> Read:
         """Read `{"actuals": [{"id", "value", "known_at"}]}`, whatever the columns are.
@@ -180,31 +188,33 @@ class RowReader:
             return self._many.decode(body)
         return [self._one.decode(body)]
 
-    def _bounded(self, body: bytes) -> None:
+    def _bounded(self, body: bytes, *, lines: bool = False) -> None:
         """Refuse a body of more rows than are to be held, before it is decoded."""
-        rows = body.count(b"{")
-        if rows * len(self.table.fields) > MOST_VALUES and rows > 1:
-            detail = f"about {rows:,} rows of {len(self.table.fields)} columns"
-            raise Refusal(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"{detail} are too many for one request",
-                fix=f"send at most {MOST_VALUES // len(self.table.fields):,} rows, or"
-                " an Arrow stream",
-            )
+        rows, columns = body.count(b"{"), len(self.table.fields)
+        if lines:
+            rows = max(rows, body.count(b"\n"))
+        if rows * columns > MOST_VALUES and rows > 1:
+            said = f"about {rows:,} rows of {columns} columns"
+            raise _too_many(said, MOST_VALUES // columns)
 
     def _raws(self, body: bytes, *, lines: bool) -> Iterable[bytes | Raw]:
         """Return each row of a body as it was written."""
         if lines:
-            return body.splitlines()
+            return body.split(b"\n")
         if body.lstrip()[:1] != b"[":
             return [body]
+        if body.count(b",") > MOST_VALUES:
+            said = f"{body.count(b','):,} values"
+            raise _too_many(said, MOST_VALUES)
         try:
             return self._apart.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _no_json(error) from None
 
-    def _one_by_one(self, raws: Iterable[bytes | Raw], received: int) -> Read:
-        rows, rejects = [], []
+    def _one_by_one(
+        self, raws: Iterable[bytes | Raw], received: int, left: "Rejects"
+    ) -> Read:
+        rows = []
         for place, raw in enumerate(raws):
             if not bytes(raw).strip():
                 continue
@@ -214,21 +224,21 @@ class RowReader:
             except RecursionError as error:
                 raise _no_json(error) from None
             except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-                rejects.append(_reject(place, str(error), bytes(raw)))
+                left.add(place, str(error), bytes(raw))
             else:
                 rows.append(row)
-        return Read(rows=rows, accepted=len(rows), rejects=rejects)
+        return left.read(rows)
 
-    def _dated(self, rows: list[Any], received: int) -> Read:
-        kept, rejects = [], []
+    def _dated(self, rows: list[Any], received: int, left: "Rejects") -> Read:
+        kept = []
         for place, row in enumerate(rows):
             try:
                 self._date(row, received)
             except ValueError as error:
-                rejects.append(_reject(place, str(error), msgspec.json.encode(row)))
+                left.add(place, str(error), msgspec.json.encode(row))
             else:
                 kept.append(row)
-        return Read(rows=kept, accepted=len(kept), rejects=rejects)
+        return left.read(kept)
 
     def _date(self, row: Any, received: int) -> None:  # noqa: ANN401 - a made type
         """Put microseconds in the place of times; ValueError for what is none."""
@@ -259,9 +269,39 @@ def _time_said(error: Exception) -> str:
     return told if told.startswith("the time") else "this is no time"
 
 
-def _reject(place: int, reason: str, row: bytes) -> Reject:
-    why = next((why for told, why in _TOLD if told in reason), Why.FORM)
-    return Reject(place=place, why=why, reason=_PLACE.sub("$", reason), row=row)
+class Rejects:
+    """Gathers the rows of a request that are not taken."""
+
+    def __init__(self, table: Table, received: int, kept: int = KEPT) -> None:
+        """Have none yet; `received` is in microseconds since 1970."""
+        self._kept = kept
+        self._gathered = Gathered(table=table, received=received)
+        self._rejects: list[Reject] = []
+        self._more = 0
+
+    def add(self, place: int, reason: str, row: bytes) -> None:
+        """Add a row by what msgspec, or we, say of it."""
+        why = next((why for told, why in _TOLD if told in reason), Why.FORM)
+        said = _PLACE.sub("$", reason)
+        self.put(Reject(place=place, why=why, reason=said, row=row))
+
+    def put(self, one: Reject, id: str | None = None) -> None:  # noqa: A002 - its name
+        """Add a row; `id` is told where the row itself tells none."""
+        self._gathered.add(one.row, id)
+        if len(self._rejects) < self._kept:
+            self._rejects.append(one)
+        else:
+            self._more += 1
+
+    def read(self, rows: Sequence[Struct] = (), accepted: int | None = None) -> Read:
+        """Return them beside the rows that are taken."""
+        return Read(
+            rows=rows,
+            accepted=len(rows) if accepted is None else accepted,
+            rejects=self._rejects,
+            more=self._more,
+            refused=self._gathered.refused(),
+        )
 
 
 _TOLD = (
@@ -277,6 +317,14 @@ _TOLD = (
 
 
 _PLACE = re.compile(r"\$\[\d+\]")
+
+
+def _too_many(what: str, most: int) -> Refusal:
+    return Refusal(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"{what} are too many for one request",
+        fix=f"send at most {most:,}, or an Arrow stream",
+    )
 
 
 def _no_json(error: Exception) -> Refusal:

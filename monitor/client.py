@@ -40,6 +40,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 30.0
 _OK, _TOO_LARGE, _NO_ROW_FITS, _SERVER = 200, 413, 422, 500
 _AGAIN = (408, 425, 429)
 _LONGEST_ANSWER = 1 << 20
+_LONGEST_BODY = 16 << 20
+"""Bytes that are sent at once, which is less than the daemon takes."""
 _MOST_MINUTES = 1000
 """Minutes whose dropped rows are told apart."""
 _QUIET = 60.0
@@ -256,6 +258,10 @@ class Client:
     def _deliver(self, lines: list[_Item]) -> None:
         """Send lines until they are taken, refused for good, or time is up."""
         wait, why = _FIRST_WAIT, "the client is closed"
+        if len(lines) > 1 and sum(len(line.told) for line in lines) > _LONGEST_BODY:
+            self._deliver(lines[: len(lines) // 2])
+            self._deliver(lines[len(lines) // 2 :])
+            return
         while lines and not self._closed:
             status, answer, after = self._post(*_request(lines))
             if status in {_OK, _NO_ROW_FITS} and "accepted" in answer:
@@ -360,9 +366,13 @@ def _now() -> str:
 
 def _line(row: Row) -> bytes:
     try:
-        return json.dumps(row, allow_nan=False, default=_plain).encode()
+        line = json.dumps(row, allow_nan=False, default=_plain).encode()
     except ValueError:  # JSON has no NaN: no value either
-        return json.dumps(_finite(row), default=_plain).encode()
+        line = json.dumps(_finite(row), default=_plain).encode()
+    if len(line) > _LONGEST_BODY:
+        msg = f"a row of {len(line):,} bytes is too large"
+        raise ValueError(msg)
+    return line
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - NumPy's scalars, times, whatever comes

@@ -56,13 +56,18 @@ def decoded(body: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
         told = str(error)
     try:
         # Python writes NaN, which JSON has not; msgspec is right to refuse it.
-        return json.loads(body, parse_constant=lambda _: None)
+        found = json.loads(body, parse_constant=lambda _: None)
+        msgspec.json.encode(found)  # half a character cannot be written anywhere
     except RecursionError:
         reason = "it is nested too deeply"
+        raise MalformedError(reason) from None
+    except UnicodeEncodeError:
+        reason = "it holds half a character"
         raise MalformedError(reason) from None
     except ValueError:
         reason = "it is not JSON"
         raise MalformedError(reason, told) from None
+    return found
 
 
 def request_rows(body: Any, names: Names = NO_NAMES) -> list[Row]:  # noqa: ANN401

@@ -62,7 +62,11 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        msg = f"{text!r} lies beyond the calendar in UTC"
+        raise ValueError(msg) from error
 
 
 def floor(moment: datetime, every: timedelta) -> datetime:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from monitor.ingest import columnar
+from monitor.ingest.apart import Apart
 from monitor.ingest.body import Disconnected, Receive, announced, received, unpacked
 from monitor.ingest.declared import LABELS, PREDICTIONS
 from monitor.ingest.desk import Desk, behind
@@ -173,9 +174,10 @@ class IngestApi:
         packed = _packed(headers)
 
         def read() -> Read:
-            return _rows(intake, kind, unpacked(body, packed), now, actuals=actuals)
+            whole, apart = unpacked(body, packed), self._desk.apart
+            return _rows(intake, kind, whole, now, apart, actuals=actuals)
 
-        if len(body) <= SMALL and not packed:
+        if len(body) <= SMALL and not packed and kind not in _PARQUET:
             return read()
         return await asyncio.get_running_loop().run_in_executor(
             self._desk.reading, read
@@ -185,8 +187,9 @@ class IngestApi:
         self, model: str, known: Mapping[str, Intake], scope: Scope
     ) -> bytes:
         """List the newest rows of a model that were not taken."""
-        asked = parse_qs(scope.get("query_string", b"")).get(b"limit", [b""])[0]
-        if asked and not asked.isdigit():
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        asked = query.get("limit", [""])[0]
+        if asked and not (asked.isascii() and asked.isdigit()):
             raise Refusal(
                 HTTPStatus.BAD_REQUEST,
                 "limit is no number",
@@ -213,7 +216,9 @@ def _packed(headers: Mapping[bytes, bytes]) -> bytes:
     return headers.get(b"content-encoding", b"").strip().lower()
 
 
-def _rows(intake: Intake, kind: bytes, body: bytes, now: int, *, actuals: bool) -> Read:
+def _rows(  # noqa: PLR0913 - all that a body is read by
+    intake: Intake, kind: bytes, body: bytes, now: int, apart: Apart, *, actuals: bool
+) -> Read:
     """Read a body by its content-type; raises Refusal."""
     table = intake.reader.table
     if actuals and kind in _JSON:
@@ -223,7 +228,8 @@ def _rows(intake: Intake, kind: bytes, body: bytes, now: int, *, actuals: bool) 
     if kind == _ARROW:
         return columnar.held_to(table, columnar.of_stream(body, table), now)
     if kind in _PARQUET:
-        return columnar.held_to(table, columnar.of_parquet(body, table), now)
+        batches = columnar.of_parquet(body, table, apart)
+        return columnar.held_to(table, batches, now)
     raise Refusal(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         f"content-type {kind.decode('latin-1')[:60]!r} is not read",

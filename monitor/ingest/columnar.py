@@ -1,6 +1,6 @@
 """Rows sent as columns (an Arrow stream, a Parquet file), held to a table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from checks.schema import Kind
 from checks.values import family_of
-from monitor.ingest.lost import Refused, contents_of
+from monitor.ingest.apart import Apart, TooLarge
+from monitor.ingest.lost import LONGEST_ID, Refused, contents_of
 from monitor.ingest.messages import claims
 from monitor.ingest.moments import AHEAD, EARLIEST, since_1970
 from monitor.ingest.refusal import Refusal
@@ -51,32 +51,18 @@ def of_stream(body: bytes, table: Table) -> list[pa.RecordBatch]:
         raise _unreadable(_STREAM, error) from None
 
 
-def of_parquet(body: bytes, table: Table) -> list[pa.RecordBatch]:
+def of_parquet(body: bytes, table: Table, apart: Apart) -> list[pa.RecordBatch]:
     """Return the batches of a Parquet file, its declared columns; raises Refusal."""
+    names = [one.name for one in table.fields]
     try:
-        file = pq.ParquetFile(pa.BufferReader(body))
-        chosen = _chosen(file.schema_arrow, table)
-        _bounded(file.metadata.num_rows, _unfolded(file.metadata, chosen), table)
-        texts = [
-            n for n in chosen if family_of(file.schema_arrow.field(n).type) == "text"
-        ]
-        # Texts stay in their dictionary, so that one long text is held once.
-        file = pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts)
-        return [b for b in file.iter_batches(1 << 16, columns=chosen) if b.num_rows]
-    except (ValueError, OSError, pa.ArrowException) as error:
+        stream = apart.stream(body, names, most_rows(table), LARGEST)
+    except TooLarge as error:
+        raise _refused(
+            str(error), "", "send fewer rows at once", too_large=True
+        ) from None
+    except ValueError as error:
         raise _unreadable(_FILE, error) from None
-
-
-def _unfolded(metadata: Any, chosen: Sequence[str]) -> int:  # noqa: ANN401 - pyarrow
-    """Return how many bytes the footer says that some columns take."""
-    size = 0
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for place in range(row_group.num_columns):
-            column = row_group.column(place)
-            if column.path_in_schema in chosen:
-                size += column.total_uncompressed_size
-    return size
+    return of_stream(stream, table)
 
 
 class _Judge:
@@ -127,7 +113,10 @@ class _Judge:
             self.batches.append(held.take(pa.array(good)) if len(bad) else held)
 
     def _reject(self, batch: pa.RecordBatch, place: int, why: Why, reason: str) -> None:
-        (row,) = batch.slice(place, 1).to_pylist()
+        row = {
+            name: _plain(batch.column(k)[place])
+            for k, name in enumerate(batch.schema.names)
+        }
         written = msgspec.json.encode(row, enc_hook=str)
         self.rejects.append(
             Reject(place=self._seen + place, why=why, reason=reason, row=written)
@@ -146,8 +135,13 @@ class _Judge:
         for one in self._table.fields:
             if one.name == self._table.id:
                 ids = rows.column(one.name)
-                empty = pc.equal(ids, "") if pa.types.is_string(ids.type) else False
-                ids = self._table.kept(one, pc.if_else(empty, None, ids))
+                if pa.types.is_string(ids.type):
+                    lengths = pc.utf8_length(ids)
+                    fine = pc.and_(
+                        pc.greater(lengths, 0), pc.less_equal(lengths, LONGEST_ID)
+                    )
+                    ids = pc.if_else(fine, ids, None)
+                ids = self._table.kept(one, ids)
         times = np.full(len(bad), self._received)
         if self._table.time is not None:
             told = np.asarray(columns[self._table.time].cast(pa.int64()))[bad]
@@ -176,6 +170,14 @@ class _Judge:
             if pa.types.is_string(ids.type):
                 why[_where(pc.equal(ids, ""))] = _ID
         return why
+
+
+def _plain(value: pa.Scalar) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value of Python's; a time beyond its calendar as a text."""
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return value.cast(pa.string()).as_py()
 
 
 _ID, _TIME, _LENGTH = 1, 2, 3
@@ -289,8 +291,13 @@ def _decoded(one: Field, values: pa.DictionaryArray) -> pa.Array:
     return values.dictionary_decode()
 
 
+def most_rows(table: Table) -> int:
+    """Return how many rows a request may have."""
+    return max(1, MOST_VALUES // len(table.fields))
+
+
 def _bounded(rows: int, size: int, table: Table) -> None:
-    most = max(1, MOST_VALUES // len(table.fields))
+    most = most_rows(table)
     if rows > most:
         detail = f"{rows:,} rows are too many for one request"
         raise _refused(detail, "", f"send at most {most:,}", too_large=True)

@@ -11,6 +11,7 @@ from typing import Self
 
 from monitor.config import Config, Model
 from monitor.ingest.admission import BACKLOG, Room
+from monitor.ingest.apart import Apart
 from monitor.ingest.counting import Counting
 from monitor.ingest.declared import PREDICTIONS, names, tables
 from monitor.ingest.events import Events
@@ -50,6 +51,7 @@ class Desk:
             # One large body is taken apart at a time: what that takes is bounded.
             self.reading: Executor = ThreadPoolExecutor(1, "reading")
             opened.callback(self.reading.shutdown)
+            self.apart = opened.enter_context(Apart())
             for place, (table, folder) in wanted.items():
                 model = config.models[table.model]
                 intake = _opened(table, folder, model, clock, pool, opened)

@@ -17,7 +17,7 @@ from monitor.ingest.counting import Counting
 from monitor.ingest.rejected import Rejected
 from monitor.ingest.rows import Read, RowReader
 from monitor.ingest.tally import ACCEPTED, NOT_KEPT, REJECTED, Tally
-from monitor.landing import Landing
+from monitor.landing import Landing, LandingError
 from monitor.sampling import Decider
 
 GATHERING = 0.002
@@ -35,46 +35,50 @@ class Gatherer:
         """Nothing is waiting yet."""
         self._append = append
         self._pool = pool
-        self._items: list[Any] = []
-        self._senders: list[asyncio.Future[None]] = []
+        self._senders: list[tuple[asyncio.Future[None], Sequence[Any]]] = []
         self._committing: asyncio.Task[None] | None = None
 
     async def keep(self, items: Sequence[Any]) -> None:
         """Append items and return when they are on the disk; raises LandingError."""
         loop = asyncio.get_running_loop()
         sender = loop.create_future()
-        self._items += items
-        self._senders.append(sender)
+        self._senders.append((sender, items))
         if self._committing is None:
             self._committing = loop.create_task(self._commit())
         await sender
 
     async def _commit(self) -> None:
         """Append what waits, until nothing does."""
-        loop = asyncio.get_running_loop()
         try:
             while self._senders:
                 await asyncio.sleep(GATHERING)
-                items, self._items = self._items, []
                 senders, self._senders = self._senders, []
-                error: Exception | None = None
-                try:
-                    await loop.run_in_executor(self._pool, self._append, items)
-                except Exception as caught:  # noqa: BLE001 - each sender is told
-                    error = caught
-                _answer(senders, error)
+                error = await self._kept([item for _, its in senders for item in its])
+                for sender, items in senders:
+                    # What one of them has sent must not be the loss of the others.
+                    alone = len(senders) > 1 and not isinstance(error, LandingError)
+                    again = error is not None and alone
+                    _answer(sender, await self._kept(items) if again else error)
         finally:
             self._committing = None
 
+    async def _kept(self, items: Sequence[Any]) -> Exception | None:
+        """Append items; return why they could not be."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._pool, self._append, items)
+        except Exception as error:  # noqa: BLE001 - each sender is told
+            return error
+        return None
 
-def _answer(senders: Sequence[asyncio.Future[None]], error: Exception | None) -> None:
-    for sender in senders:
-        if sender.done():
-            continue  # whoever sent it has left
-        if error is None:
-            sender.set_result(None)
-        else:
-            sender.set_exception(error)
+
+def _answer(sender: asyncio.Future[None], error: Exception | None) -> None:
+    if sender.done():
+        return  # whoever sent it has left
+    if error is None:
+        sender.set_result(None)
+    else:
+        sender.set_exception(error)
 
 
 class Intake:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from checks.traffic import REJECTED
 from checks.values import hashes, mix
@@ -20,6 +21,10 @@ from monitor.ingest.moments import served
 from monitor.ingest.recent import ranks
 from monitor.ingest.table import Table
 from monitor.landing.keys import Keys, Mask, keys_of
+
+LONGEST_ID = 1024
+_TOLD_APART = 256
+"""Characters by which texts are told apart."""
 
 Times = npt.NDArray[np.int64]
 
@@ -96,17 +101,24 @@ def _told(row: bytes, table: Table, received: int) -> tuple[str | int | None, in
         known, at = read.get(table.id), read.get(table.time)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AttributeError):
         return None, received
-    sensible = isinstance(known, str | int) and not isinstance(known, bool)
     try:
         when = received if at is None else served(at, received)
     except (ValueError, TypeError, OverflowError):
         when = received
-    return (known if sensible and known != "" else None), when
+    return (known if _is_id(known) else None), when
+
+
+def _is_id(told: object) -> bool:
+    if isinstance(told, str):
+        return 0 < len(told) <= LONGEST_ID
+    return isinstance(told, int) and not isinstance(told, bool)
 
 
 def contents_of(batch: pa.RecordBatch) -> Keys:
     """Hash what each row of a batch is."""
     keys = np.zeros(batch.num_rows, np.uint64)
     for column in batch.columns:
-        keys = mix(keys ^ hashes(pa.chunked_array([column])))
+        is_text = pa.types.is_string(column.type)
+        told = pc.utf8_slice_codeunits(column, 0, _TOLD_APART) if is_text else column
+        keys = mix(keys ^ hashes(pa.chunked_array([told])))
     return keys

@@ -17,14 +17,13 @@ import pyarrow as pa
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from checks.schema import Kind
-from monitor.ingest.lost import Gathered, Refused
+from monitor.ingest.lost import LONGEST_ID, Gathered, Refused
 from monitor.ingest.moments import micros, served
 from monitor.ingest.refusal import Refusal
 from monitor.ingest.table import Field, Table, typed
 
 LONGEST_TEXT = 1 << 16
 """Characters of a value at most."""
-LONGEST_ID = 1024
 MOST_VALUES = 4_000_000
 """Values (rows × columns) of one request at most: what they take in memory."""
 KEPT = 1000

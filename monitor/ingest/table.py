@@ -1,5 +1,6 @@
 """A table that rows are sent to: its columns, and how plain values become them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,8 +138,18 @@ def _numbers(values: Sequence[Any], *, whole: bool) -> pa.Array:
     """Return numbers as float64 where that loses nothing, so that types stay alike."""
     if whole and not _fit(values, _EXACT) and _fit(values, _WHOLE):
         return pa.array(values, pa.int64())
-    floats = [None if v is None else float(v) for v in values] if whole else values
-    return pa.array(floats, pa.float64())
+    try:
+        return pa.array([None if v is None else float(v) for v in values], pa.float64())
+    except OverflowError:
+        return pa.array([None if v is None else _float(v) for v in values])
+
+
+def _float(value: float) -> float:
+    """Return a number as a float; one beyond all of them as infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _fit(values: Sequence[Any], below: int) -> bool:

@@ -41,7 +41,7 @@ def sent(n: int, bad: int, **wrong: Any) -> list[dict[str, Any]]:
 def test_a_producer_of_which_three_in_a_hundred_rows_are_malformed_shows_as_97(
     tmp_path: Path, form: str
 ) -> None:
-    n = 200 if form == "single" else 4000
+    n = 100 if form == "single" else 1000
     told = sent(n, 3 * n // 100, plan="x" * 70_000 if form == "arrow" else [1])
     with serving(tmp_path) as pushed:
         if form == "json":

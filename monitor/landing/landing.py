@@ -25,7 +25,12 @@ from monitor.landing.days import is_merged, keys_path, standing
 from monitor.landing.folder import Folder
 from monitor.landing.keys import Keys, write_keys
 from monitor.landing.merging import Merging
-from monitor.landing.segment import Segment, read_segment, sync_folder
+from monitor.landing.segment import (
+    Segment,
+    make_folder,
+    read_segment,
+    sync_folder,
+)
 from monitor.logs import logger
 from monitor.window import EPOCH
 
@@ -83,7 +88,9 @@ class Landing:
         """
         folder = Folder(path)
         try:
-            folder.log.mkdir(parents=True, exist_ok=True)
+            if folder.shape() is None:
+                make_folder(folder.log)
+            folder.log.mkdir(exist_ok=True)
             lock = os.open(folder.log / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

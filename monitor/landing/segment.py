@@ -1,5 +1,6 @@
 """A segment of the log: batches of rows appended to one file, and read from it."""
 
+import contextlib
 import os
 import struct
 import zlib
@@ -183,6 +184,15 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and the names of all that lead to it durable; raises OSError."""
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in path.parents:
+        # Those that others made, and that are not ours to open, are there to stay.
+        with contextlib.suppress(PermissionError):
+            sync_folder(folder)
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Put a file in place whole, or not at all."""
     partial = path.with_name(f".{path.name}.partial")
@@ -191,3 +201,4 @@ def write_durably(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+    sync_folder(path.parent)

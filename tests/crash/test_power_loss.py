@@ -81,6 +81,10 @@ def test_power_that_fails_at_any_step_costs_no_row_and_doubles_none(
                 sent.to(landing, f"d{turn}")
                 if key:
                     sent.to(landing, f"d{turn}", f"a{turn}")
+                landing.land(NOW, everything=True)
+        with Landing.open(root / place, shape) as landing:
+            merged = [landing.merge(NOW + timedelta(hours=h)) for h in (1, 2, 4, 6)]
     assert_whole(root / place, shape, sent)
     assert failures > 100
+    assert sum(merged) > 1
     note("power lost at a step of the ingest server", times=failures)

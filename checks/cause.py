@@ -30,25 +30,29 @@ class Nature(StrEnum):
     """What kind of mistake a law describes, the simpler ones first."""
 
     DEFAULT = "default"
-    MISSING = "missing"
     CLIPPED = "clipped"
     CONSTANT = "constant"
     PRECISION = "precision"
     ROUNDING = "rounding"
     SWAPPED = "swapped"
     STALE = "stale"
+    SHIFTED = "shifted"
     FACTOR = "factor"
     TIME_SHIFT = "time_shift"
+    WRAPPED = "wrapped"
     OFFSET = "offset"
+    CYCLIC = "cyclic"
     AFFINE = "affine"
     TRANSFORM = "transform"
     INVERTED = "inverted"
     CASE = "case"
     WHITE_SPACE = "white_space"
     CASE_AND_WHITE_SPACE = "case_and_white_space"
+    AFFIX = "affix"
     SPELLING = "spelling"
     CUT = "cut"
     REMAP = "remap"
+    MISSING = "missing"
 
 
 _ORDER = {nature: position for position, nature in enumerate(Nature)}
@@ -86,24 +90,32 @@ class Cause:
 def likely(explained: Mapping[Law, int], differing: int) -> Cause | None:
     """Return the simplest of the laws that surely explain most, or None.
 
+    That a value is missing is said where no law tells what stands in its place.
+
     >>> law = Law(Nature.FACTOR, "served = recomputed x 10")
     >>> str(likely({law: 610}, 1_000))
     'served = recomputed x 10 (in 61% of 1,000 rows)'
     >>> likely({law: 6}, 10)
     """
-    best = max(explained.values(), default=0)
-    least = max(MIN_PAIRS, NEARLY_AS_MANY * best)
-    enough = [
-        (law, count)
-        for law, count in explained.items()
-        if count >= least and _most(count, differing)
-    ]
+    told = {law: n for law, n in explained.items() if law.nature is not Nature.MISSING}
+    enough = _enough(told, differing) or _enough(explained, differing)
     if not enough:
         return None
     law, count = min(
         enough, key=lambda item: (_ORDER[item[0].nature], -item[1], item[0].sentence)
     )
     return Cause(law=law, explained=count, differing=differing)
+
+
+def _enough(explained: Mapping[Law, int], differing: int) -> list[tuple[Law, int]]:
+    """Return the laws that surely explain most, and nearly as many as the best does."""
+    best = max(explained.values(), default=0)
+    least = max(MIN_PAIRS, NEARLY_AS_MANY * best)
+    return [
+        (law, count)
+        for law, count in explained.items()
+        if count >= least and _most(count, differing)
+    ]
 
 
 def _most(count: int, differing: int) -> bool:

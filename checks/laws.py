@@ -1,16 +1,21 @@
 """Laws that differing numbers and times obey: units, shifts, rounding, defaults."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import numpy as np
 
-from checks.cause import MIN_PAIRS, Explained, Law, Nature
+from checks import moments, wording
+from checks.cause import MIN_PAIRS, NEARLY_AS_MANY, Explained, Law, Nature
+from checks.circles import cyclic, wrapped
 from checks.classes import Bools
 from checks.exact import Floats
+from checks.moments import is_zone, zone
 from checks.proposal import Chance, Proposal, asked, beyond, turned
+from checks.roundings import halves, rounding, significant
 from checks.shapes import SHAPES, fits
-from checks.units import per_cent, unit
+from checks.units import known_factors, per_cent, unit
 
 MIN_DISTINCT_LINE = 5
 """The distinct values that a law of two numbers must hold for."""
@@ -18,6 +23,8 @@ DENSE = 0.15
 """The share of slopes that must lie closest together: those between pairs on a line."""
 
 Rule = Callable[[Floats, Floats], Iterable[Proposal]]
+Write = Callable[[float], str]
+"""Writes a value as people do."""
 NOTHING: Floats = np.empty(0)
 
 
@@ -27,12 +34,12 @@ def numbers(served: Floats, recomputed: Floats, matched: Floats = NOTHING) -> Ex
     `matched` are values that were served where the sides agree.
     """
     rules = (*NUMBER_LAWS, *(_given(shape, matched) for shape in SHAPES))
-    return _ask(served, recomputed, matched, rules)
+    return _ask(served, recomputed, matched, rules, lambda value: f"{value:.10g}")
 
 
 def times(served: Floats, recomputed: Floats, matched: Floats = NOTHING) -> Explained:
     """Ask every law about times of differing pairs: microseconds, NaN for missing."""
-    return _ask(served, recomputed, matched, TIME_LAWS)
+    return _ask(served, recomputed, matched, moments.TIME_LAWS, moments.told)
 
 
 def _given(
@@ -42,16 +49,21 @@ def _given(
 
 
 def _ask(
-    served: Floats, recomputed: Floats, matched: Floats, rules: tuple[Rule, ...]
+    served: Floats,
+    recomputed: Floats,
+    matched: Floats,
+    rules: tuple[Rule, ...],
+    write: Write,
 ) -> Explained:
     there = np.isfinite(served) & np.isfinite(recomputed)
     s, r = served[there], recomputed[there]
     order = np.lexsort((s, r))
     s, r = s[order], r[order]
-    explained = missing(served, recomputed, matched)
+    explained = missing(served, recomputed, matched, write)
     if len(s) >= MIN_PAIRS:
         with np.errstate(all="ignore"):
-            for rule in (constant, *rules):
+            explained |= asked(constant(write, s, r), s, r)
+            for rule in rules:
                 explained |= asked(rule(s, r), s, r)
     return {law: count for law, count in explained.items() if count}
 
@@ -63,7 +75,9 @@ def commonest(values: Floats) -> tuple[float, int]:
     return float(distinct[best]), int(counts[best])
 
 
-def missing(served: Floats, recomputed: Floats, matched: Floats) -> Explained:
+def missing(
+    served: Floats, recomputed: Floats, matched: Floats, write: Write
+) -> Explained:
     """Explain values that one side lacks, by a default that the other has instead.
 
     A value that is common anyhow is no default.
@@ -81,17 +95,34 @@ def missing(served: Floats, recomputed: Floats, matched: Floats) -> Explained:
         value, count = commonest(present)
         usual = float(np.mean(matched == value)) if len(matched) else 0.0
         if beyond(count / len(present), usual):
-            sentence = f"{having} is {value:.10g} where {lacking} is null"
+            name = _middle(value, matched)
+            sentence = f"{having} is {write(value)}{name} where {lacking} is null"
             explained[Law(Nature.DEFAULT, sentence)] = count
     return explained
 
 
-def constant(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
+NEAR_MIDDLE = 0.05
+"""Standard deviations within which a default is the mean, or the median."""
+
+
+def _middle(value: float, matched: Floats) -> str:
+    """Name a default that is the column's mean or median; round numbers are neither."""
+    values = matched[np.isfinite(matched)]
+    if len(values) < MIN_PAIRS or value == round(value):
+        return ""
+    near = NEAR_MIDDLE * float(np.std(values))
+    for name, middle in (("median", np.median(values)), ("mean", np.mean(values))):
+        if abs(value - float(middle)) <= near:
+            return f" (about the {name})"
+    return ""
+
+
+def constant(write: Write, served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     """Explain one value that is served whatever was recomputed."""
     del recomputed
     value, _ = commonest(served)
     yield Proposal(
-        law=Law(Nature.CONSTANT, f"served is always {value:.10g}"),
+        law=Law(Nature.CONSTANT, f"served is always {write(value)}"),
         holds=lambda s, _: s == value,
         chance=Chance.MIRRORED,
     )
@@ -117,81 +148,69 @@ def _through(
     return np.asarray(less == exact.astype(short).astype(np.float64))
 
 
-STEPS = {10.0**k: f"{10.0**k:.10g}" for k in range(3, -7, -1)}
-"""What numbers are rounded to, the coarsest first."""
-TIME_STEPS = {
-    86_400e6: "the day",
-    3_600e6: "the hour",
-    60e6: "the minute",
-    1e6: "the second",
-    1e3: "the millisecond",
-}
-"""What times are rounded to, in microseconds."""
-_Holds = Callable[[float, Floats, Floats], Bools]
-
-
-def rounding(
-    served: Floats, recomputed: Floats, steps: Mapping[float, str] = STEPS
-) -> Iterator[Proposal]:
-    """Explain values that were rounded or cut off on one of the sides."""
-    for verb, holds in (("rounded", _rounded), ("cut off", _cut)):
-        if len(np.unique(served)) > 1:
-            step = _step(served, recomputed, steps, holds)
-            yield Proposal(
-                law=Law(
-                    Nature.ROUNDING, f"served = recomputed {verb} to {steps[step]}"
-                ),
-                holds=partial(holds, step),
-            )
-        if len(np.unique(recomputed)) > 1:
-            step = _step(recomputed, served, steps, holds)
-            yield Proposal(
-                law=Law(
-                    Nature.ROUNDING, f"recomputed = served {verb} to {steps[step]}"
-                ),
-                holds=turned(partial(holds, step)),
-                least=2,
-            )
-
-
-def _step(
-    short: Floats, exact: Floats, steps: Mapping[float, str], holds: _Holds
-) -> float:
-    """Return the step that explains most; of those that do as much, the coarsest."""
-    counts = {step: int(holds(step, short, exact).sum()) for step in steps}
-    return max(counts, key=lambda step: (counts[step], step))
-
-
-def _multiple(values: Floats, step: float) -> Bools:
-    scaled = values / step if step >= 1 else values * np.rint(1 / step)
-    spare = 8 * np.finfo(np.float64).eps * np.abs(scaled)
-    return (np.abs(scaled - np.rint(scaled)) <= spare) & (spare < 0.01)  # noqa: PLR2004 - beyond it every float is a multiple
-
-
-def _rounded(step: float, short: Floats, exact: Floats) -> Bools:
-    return _multiple(short, step) & (np.abs(short - exact) <= step * 0.5000001)
-
-
-def _cut(step: float, short: Floats, exact: Floats) -> Bools:
-    nearer = np.abs(short) <= np.abs(exact)
-    return _multiple(short, step) & nearer & (np.abs(short - exact) < step)
-
-
 def factor(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     """Explain values in another unit: a constant factor, named where it has a name."""
     nonzero = (served != 0) & (recomputed != 0)
     if np.count_nonzero(nonzero) < MIN_PAIRS:
         return
-    ratio = float(np.median(served[nonzero] / recomputed[nonzero]))
+    rough = float(np.median(served[nonzero] / recomputed[nonzero]))
+    ratio = _slope(served, recomputed, rough)
+    known, name = unit(_named(served, recomputed, ratio))
     held = fits(recomputed * ratio, served, recomputed)
-    known, name = unit(ratio)
+    if known == -1 and held.any() and recomputed[held].max() < 0:
+        return  # only where it is negative: that is the absolute value
     fractions = recomputed if abs(known) > 1 else served
     largest = np.max(np.abs(fractions[held]), initial=0.0)
-    name = name or per_cent(known, float(largest))
+    name = _epoch(known, recomputed) or name or per_cent(known, float(largest))
     yield Proposal(
         law=Law(Nature.FACTOR, f"served = recomputed × {known:.10g}{name}"),
-        holds=lambda s, r: fits(r * ratio, s, r),
+        holds=lambda s, r: fits(r * ratio, s, r) | fits(r * known, s, r),
     )
+
+
+CLOSE = 0.01
+"""The relative distance from a line at which pairs may help to find it."""
+
+
+def _slope(served: Floats, recomputed: Floats, rough: float, start: float = 0) -> float:
+    """Return the slope of the pairs that lie near a line: rounding averages out."""
+    near = np.abs(served - start - recomputed * rough) <= CLOSE * np.abs(served - start)
+    weight = float(recomputed[near] @ recomputed[near])
+    if not np.isfinite(weight) or weight == 0:
+        return rough
+    if (served[near] == start + recomputed[near] * rough).mean() > CLOSE:
+        return rough  # it is exact already
+    return float((served[near] - start) @ recomputed[near] / weight)
+
+
+ROUGHLY = 0.1
+"""How far off a measured factor may be where what was written has few digits."""
+
+
+def _named(served: Floats, recomputed: Floats, ratio: float) -> float:
+    """Return the well-known factor that explains as many pairs as a measured one."""
+    near = [known for known in known_factors() if abs(known / ratio - 1) <= ROUGHLY]
+    counts = {
+        known: np.count_nonzero(fits(recomputed * known, served, recomputed))
+        for known in (ratio, *near)
+    }
+    enough = max(1.0, NEARLY_AS_MANY * max(counts.values()))
+    return next((known for known in near if counts[known] >= enough), ratio)
+
+
+EPOCHS = {
+    1e3: " (seconds → milliseconds)",
+    1e6: " (seconds → microseconds)",
+    1e9: " (seconds → nanoseconds)",
+    1e-3: " (milliseconds → seconds)",
+}
+
+
+def _epoch(factor: float, recomputed: Floats) -> str:
+    """Name a factor between numbers that look like times since the Unix epoch."""
+    second = _seconds_in(recomputed)
+    fits_seconds = second == (1e3 if factor < 1 else 1.0)
+    return EPOCHS.get(factor, "") if fits_seconds else ""
 
 
 def factor_or_offset(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
@@ -217,8 +236,8 @@ def offset(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     """Explain values that are all shifted by the same amount."""
     shift = float(np.median(served - recomputed))
     seconds = _seconds_in(recomputed)
-    if seconds and _is_zone(shift / seconds):
-        law = Law(Nature.TIME_SHIFT, f"{_zone(shift / seconds)} (time zone)")
+    if seconds and is_zone(shift / seconds):
+        law = Law(Nature.TIME_SHIFT, f"{zone(shift / seconds)} (time zone)")
     else:
         name = next((text for at, text in OFFSETS if abs(shift - at) < 0.01), "")  # noqa: PLR2004 - 273 is common for 273.15 no more
         sign = "+" if shift > 0 else "-"
@@ -237,50 +256,6 @@ def _seconds_in(values: Floats) -> float:
     if 1e8 <= middle < 1e11:  # noqa: PLR2004
         return 1.0
     return 1e3 if 1e11 <= middle < 1e14 else 0.0  # noqa: PLR2004
-
-
-def _is_zone(seconds: float) -> bool:
-    """Tell whether a shift is that of a time zone: quarters of an hour, up to 14."""
-    quarters = seconds / 900
-    return abs(quarters - round(quarters)) < 0.002 and 0 < abs(round(quarters)) <= 56  # noqa: PLR2004
-
-
-def _zone(*shifts: float) -> str:
-    """Say by how much served times are off, in one or in either of two amounts.
-
-    >>> _zone(-14400.0, -18000.0)
-    'served is 4 h or 5 h behind recomputed'
-    """
-    sizes = []
-    for seconds in sorted(abs(shift) for shift in shifts):
-        hours, minutes = divmod(round(seconds / 60), 60)
-        sizes.append(f"{hours} h" + (f" {minutes} min" if minutes else ""))
-    side = "ahead of" if shifts[0] > 0 else "behind"
-    return f"served is {' or '.join(sizes)} {side} recomputed"
-
-
-HOUR = 3_600.0
-
-
-def time_shift(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
-    """Explain times that are shifted by one amount, or by two an hour apart."""
-    shifts, counts = np.unique(_seconds(served, recomputed), return_counts=True)
-    order = np.lexsort((shifts, -counts))[:2]
-    first, second = float(shifts[order[0]]), float(shifts[order[-1]])
-    law = Law(Nature.OFFSET, f"served = recomputed {first:+.10g} s")
-    if _is_zone(first):
-        law = Law(Nature.TIME_SHIFT, f"{_zone(first)} (time zone)")
-    yield Proposal(law=law, holds=lambda s, r: _seconds(s, r) == first)
-    if _is_zone(first) and abs(second - first) == HOUR and first * second > 0:
-        sentence = f"{_zone(first, second)} (time zone with summer time)"
-        yield Proposal(
-            law=Law(Nature.TIME_SHIFT, sentence),
-            holds=lambda s, r: np.isin(_seconds(s, r), (first, second)),
-        )
-
-
-def _seconds(served: Floats, recomputed: Floats) -> Floats:
-    return np.asarray(np.rint((served - recomputed) / 1e6))
 
 
 LINES = (
@@ -306,7 +281,11 @@ def affine(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     start = float(np.median(served - slope * recomputed))
     if slope == 0:
         return
-    name = ""
+    slope, start = _line(served, recomputed, slope, start)
+    name = _scaling(served, recomputed, slope, start)
+    held = np.count_nonzero(fits(recomputed * slope + start, served, recomputed))
+    if np.count_nonzero(fits(recomputed * slope, served, recomputed)) >= held:
+        return  # the line goes through nought: that is a factor
     known = slope, start
     for known_slope, known_start, text in LINES:
         if abs(slope / known_slope - 1) < 2e-3 and abs(start - known_start) < 0.1:  # noqa: PLR2004 - rounded degrees
@@ -316,11 +295,46 @@ def affine(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
     yield Proposal(
         law=Law(Nature.AFFINE, f"served = {line}{name}"),
         holds=lambda s, r: (
-            fits(r * slope + start, s, r)
-            | (bool(name) & fits(r * known[0] + known[1], s, r))
+            fits(r * slope + start, s, r) | fits(r * known[0] + known[1], s, r)
         ),
         least=MIN_DISTINCT_LINE,
     )
+
+
+def _line(
+    served: Floats, recomputed: Floats, slope: float, start: float
+) -> tuple[float, float]:
+    """Return the line through the pairs that lie near a rough one."""
+    law = slope * recomputed + start
+    if fits(law, served, recomputed, grainy=False).mean() > CLOSE:
+        return slope, start
+    near = np.abs(served - law) <= CLOSE * np.abs(served - recomputed)
+    if len(np.unique(recomputed[near])) < MIN_DISTINCT_LINE:
+        return slope, start
+    found = np.polynomial.polynomial.polyfit(recomputed[near], served[near], 1)
+    return float(found[1]), float(found[0])
+
+
+def _scaling(served: Floats, recomputed: Floats, slope: float, start: float) -> str:
+    """Name a line that scales a feature, or that tells of the other class."""
+    held = fits(slope * recomputed + start, served, recomputed)
+    if not held.any():
+        return ""
+    ours, theirs = served[held], recomputed[held]
+    parts = bool(((theirs >= 0) & (theirs <= 1)).all())
+    if parts and abs(slope + 1) < CLOSE and abs(start - 1) < CLOSE:
+        return " (the other class's probability)"
+    for values, said in ((ours, "served"), (theirs, "recomputed")):
+        if abs(np.mean(values)) < UNSCALED and abs(np.std(values) - 1) < UNSCALED:
+            return f" ({said} is standardised)"
+        if values.min() >= 0 and UNSCALED_RANGE < np.ptp(values) <= 1 and not parts:
+            return f" ({said} is scaled to between 0 and 1)"
+    return ""
+
+
+UNSCALED = 0.2
+"""How far mean and deviation may be from 0 and 1 where only some rows are seen."""
+UNSCALED_RANGE = 0.5
 
 
 def densest(ordered: Floats) -> float:
@@ -333,9 +347,39 @@ def densest(ordered: Floats) -> float:
     return float(np.median(ordered[at : at + size]))
 
 
-def _time_rounding(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
-    return rounding(served, recomputed, TIME_STEPS)
+MOST_LEVELS = 50
+"""Distinct numbers up to which they may be codes of something."""
 
 
-NUMBER_LAWS: tuple[Rule, ...] = (precision, rounding, factor_or_offset, affine)
-TIME_LAWS: tuple[Rule, ...] = (_time_rounding, time_shift)
+def recoded(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
+    """Explain codes that stand for the same things in another order."""
+    sides = [np.unique(side, return_inverse=True) for side in (served, recomputed)]
+    if any(len(distinct) > MOST_LEVELS for distinct, _ in sides):
+        return
+    ours, theirs = (
+        [f"{v:.10g}" for v in side.tolist()] for side in (served, recomputed)
+    )
+    for law, names in wording.renamed(Counter(zip(ours, theirs, strict=True))):
+        pairs = {(float(s), float(r)) for r, s in names.items()}
+
+        def holds(
+            s: Floats, r: Floats, pairs: set[tuple[float, float]] = pairs
+        ) -> Bools:
+            return np.asarray(
+                np.any([(s == a) & (r == b) for a, b in pairs], axis=0), np.bool_
+            )
+
+        yield Proposal(law=law, holds=holds)
+
+
+NUMBER_LAWS: tuple[Rule, ...] = (
+    precision,
+    rounding,
+    halves,
+    significant,
+    cyclic,
+    wrapped,
+    factor_or_offset,
+    affine,
+    recoded,
+)

@@ -58,6 +58,7 @@ class Pairs:
     Every joined row is of exactly one of five sorts: equal, different, missing on
     either side, or missing on both, which counts as agreement. `examined` of the
     differing ones were asked for a cause, and `laws` tells how many each explains.
+    `where` names the one category in which rows differ, empty where there is none.
     `unjoined` says why there are no pairs, where there are none.
     """
 
@@ -69,6 +70,7 @@ class Pairs:
     both_missing: int = 0
     examined: int = 0
     laws: Mapping[Law, int] = field(default_factory=lambda: MappingProxyType({}))
+    where: str = ""
     unjoined: str = ""
 
     def to_dict(self) -> dict[str, object]:
@@ -89,6 +91,7 @@ class Pairs:
             "cause": found.law.sentence if found else None,
             "nature": found.law.nature.value if found else None,
             "confidence": found.share if found else None,
+            "where": self.where or None,
         }
 
     @property
@@ -128,5 +131,6 @@ class Pairs:
             both_missing=self.both_missing + other.both_missing,
             examined=self.examined + other.examined,
             laws=MappingProxyType(found),
+            where=self.where if self.where == other.where else "",
             unjoined=min(self.unjoined, other.unjoined),
         )

@@ -1,28 +1,59 @@
-"""Laws of numbers that bend: clipped, transformed, or rounded to so many digits."""
+"""Laws of numbers that bend: clipped, or transformed; what fits a law at all."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
+from scipy import special
 
-from checks.cause import MIN_DISTINCT, MIN_PAIRS, Law, Nature
+from checks.cause import MIN_DISTINCT, MIN_PAIRS, NEARLY_ALL, Law, Nature
 from checks.classes import Bools
 from checks.exact import Floats
-from checks.proposal import Chance, Proposal, turned
+from checks.proposal import Chance, Proposal
+from checks.roundings import multiple
 
 RESIDUAL = 1e-3
 """What a law may leave of the difference that it explains."""
 EPSILON = 1e-12
-MOST_DIGITS = 8
-"""Significant digits up to which a rounding to so many is looked for."""
 WITHIN = 0.5
 """The share of agreeing values that must lie inside bounds that others are cut to."""
 
 
-def fits(law: Floats, served: Floats, recomputed: Floats) -> Bools:
-    """Tell for which pairs a law leaves next to nothing of the difference."""
-    rest = RESIDUAL * np.abs(served - recomputed)
-    return np.abs(served - law) <= rest + EPSILON * np.abs(served)
+GRAINS = (1.0, 0.1, 0.01, 0.001, 0.0001)
+"""The last digits that values may have been written with, the coarsest first."""
+WRITTEN = 0.55
+"""Parts of the last digit by which a value may be off that was written with it."""
+SMALL = 0.25
+"""The part of a difference that rounding may be, where a law explains the rest."""
+
+
+def grain(values: Floats) -> float:
+    """Return the last digit that nearly all values were written with; 0 for none.
+
+    >>> grain(np.array([0.25, 12.5, 3.01])), grain(np.array([0.1234567, 2.0, 1 / 3]))
+    (0.01, 0.0)
+    """
+    whole = (step for step in GRAINS if np.mean(multiple(values, step)) >= NEARLY_ALL)
+    return next(whole, 0.0)
+
+
+def fits(
+    law: Floats, served: Floats, recomputed: Floats, *, grainy: bool = True
+) -> Bools:
+    """Tell for which pairs a law leaves next to nothing of the difference.
+
+    What was written with few digits is off by half of the last one.
+    """
+    if len(served) == 0:
+        return np.zeros(0, np.bool_)
+    far = np.abs(served - recomputed)
+    # Of numbers that hardly vary, as times do, everything would be next to nothing.
+    wide = float(np.subtract(*np.quantile(served, [0.75, 0.25]))) or np.inf
+    rest = RESIDUAL * np.minimum(far, wide) + EPSILON * np.abs(served)
+    if grainy:
+        written = WRITTEN * grain(served)
+        rest = np.where(written <= SMALL * far, np.maximum(rest, written), rest)
+    return np.asarray(np.abs(served - law) <= rest)
 
 
 def clipped(served: Floats, recomputed: Floats, matched: Floats) -> Iterator[Proposal]:
@@ -74,6 +105,8 @@ TRANSFORMS: dict[str, Transform] = {
     "recomputed squared": np.square,
     "1 / recomputed": np.reciprocal,
     "the absolute value of recomputed": np.abs,
+    "logit(recomputed)": special.logit,
+    "expit(recomputed) (logistic)": special.expit,
 }
 """What is done to features, and undone, by one pipeline and not by the other."""
 
@@ -82,7 +115,15 @@ def transformed(
     served: Floats, recomputed: Floats, matched: Floats
 ) -> Iterator[Proposal]:
     """Explain values that only one of the pipelines transformed."""
-    del served, recomputed, matched
+    del matched
+    product = served * recomputed
+    product = product[np.isfinite(product)]
+    if len(product):
+        over = float(np.median(product))
+        yield Proposal(
+            law=Law(Nature.TRANSFORM, f"served = {over:.6g} / recomputed"),
+            holds=lambda s, r: fits(over / r, s, r),
+        )
     for name, transform in TRANSFORMS.items():
         yield Proposal(
             law=Law(Nature.TRANSFORM, f"served = {name}"),
@@ -94,43 +135,4 @@ def _is(transform: Transform, served: Floats, recomputed: Floats) -> Bools:
     return fits(transform(recomputed), served, recomputed)
 
 
-def significant(
-    served: Floats, recomputed: Floats, matched: Floats
-) -> Iterator[Proposal]:
-    """Explain values that were written with so many significant digits."""
-    del matched
-    digits = _digits(served, recomputed)
-    yield Proposal(
-        law=Law(Nature.ROUNDING, f"served = recomputed rounded to {_told(digits)}"),
-        holds=partial(_has, digits),
-    )
-    digits = _digits(recomputed, served)
-    yield Proposal(
-        law=Law(Nature.ROUNDING, f"recomputed = served rounded to {_told(digits)}"),
-        holds=turned(partial(_has, digits)),
-    )
-
-
-def _told(digits: int) -> str:
-    return f"{digits} significant digit" + ("s" if digits > 1 else "")
-
-
-def _digits(short: Floats, exact: Floats) -> int:
-    """Return the digits that explain most; of those that do as much, the fewest."""
-    counts = {
-        digits: int(np.count_nonzero(_has(digits, short, exact)))
-        for digits in range(1, MOST_DIGITS + 1)
-    }
-    return max(counts, key=lambda digits: (counts[digits], -digits))
-
-
-def _has(digits: int, short: Floats, exact: Floats) -> Bools:
-    size = np.floor(np.log10(np.abs(exact)))
-    # Powers of ten are exact up to 22 places: divide by those, never multiply by 0.1.
-    places = digits - 1 - size
-    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
-    rounded = np.rint(exact * up / down) * down / up
-    return np.asarray(np.abs(short - rounded) <= EPSILON * np.abs(rounded))
-
-
-SHAPES = (clipped, significant, transformed)
+SHAPES = (clipped, transformed)

@@ -4,7 +4,7 @@ Rows are joined before they come here. Parts of them are tallied each by itself 
 merged; the laws are asked once, of pairs from all parts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from types import MappingProxyType
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks import cause, laws, wording
+from checks.beside import Beside, Categories, beside
 from checks.bins import Ints
 from checks.cause import Law, Nature
 from checks.classes import Bools, Values, arrow, floats
@@ -46,13 +47,14 @@ class Tolerance:
 class Other:
     """What may have been served instead of the value recomputed for the row itself.
 
-    `values` and `ages` (how old they were, in microseconds) are of the same rows.
+    `values` are of the rows whose pairs were kept; any of several will do, the first
+    best. `ages` tell how old they were, in microseconds.
     """
 
     nature: Nature
     name: str
-    values: Values
-    ages: Ints | None = None
+    values: Sequence[Values]
+    ages: Sequence[Ints] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +93,27 @@ class Tally:
     others: Mapping[tuple[Nature, str], Hits] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    categories: Mapping[str, Beside] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     rows: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def beside(self, others: Sequence[Other], tolerance: Tolerance) -> "Tally":
-        """Return the tally with how often each of some other values was served."""
-        found = {
-            (one.nature, one.name): _hits(one, self.rows, self.served, tolerance)
-            for one in others
+    def beside(
+        self, others: Sequence[Other], categories: Categories, tolerance: Tolerance
+    ) -> "Tally":
+        """Return the tally with what else may have been served, and where."""
+        hits = {
+            (one.nature, one.name): _hits(one, self.served, tolerance) for one in others
         }
-        return replace(self, others=MappingProxyType(found))
+        found = {
+            name: beside(column, self.rows, self.served, self.recomputed)
+            for name, column in categories.items()
+        }
+        return replace(
+            self,
+            others=MappingProxyType(hits),
+            categories=MappingProxyType(found),
+        )
 
     def merge(self, other: "Tally") -> "Tally":
         """Return the tally of both sets of rows; raises ProfileError for others."""
@@ -109,6 +123,7 @@ class Tally:
             sides = [(texts(a), texts(b)) for a, b in sides]
         served, recomputed, matched = (pa.concat_arrays(list(both)) for both in sides)
         keys = sorted({*self.others, *other.others})
+        names = sorted({*self.categories, *other.categories})
         return Tally(
             pairs=self.pairs.merge(other.pairs),
             kind=self.kind,
@@ -123,18 +138,41 @@ class Tally:
                     for key in keys
                 }
             ),
+            categories=MappingProxyType(
+                {
+                    name: self.categories.get(name, Beside()).merge(
+                        other.categories.get(name, Beside())
+                    )
+                    for name in names
+                }
+            ),
         )
 
     def explained(self) -> Pairs:
         """Return the counts with the laws that the pairs obey."""
         found = _laws(self)
+        for name, one in self.categories.items():
+            found |= one.by_category(name)
         for (nature, name), hits in self.others.items():
             likely = chance_of([(hits.dealt, hits.deals)])
             if hits.count and beyond(hits.count / len(self.served), likely):
                 found[Law(nature, _told(nature, name, hits.ages))] = hits.count
         return replace(
-            self.pairs, examined=len(self.served), laws=MappingProxyType(found)
+            self.pairs,
+            examined=len(self.served),
+            laws=MappingProxyType(found),
+            where=self._where,
         )
+
+    @property
+    def _where(self) -> str:
+        """Name the one category in which the rows differ; empty for none."""
+        found = [
+            (one.rows[only], f"{name} is {only!r}")
+            for name, one in self.categories.items()
+            if (only := one.only) is not None
+        ]
+        return min(found, default=(0, ""))[1]
 
 
 _SIDES = ("served", "recomputed", "matched")
@@ -252,42 +290,48 @@ def _nearly_all(pairs: Pairs) -> bool:
     return present > 0 and pairs.mismatch >= cause.NEARLY_ALL * present
 
 
-def _hits(other: Other, rows: Ints, ours: pa.Array, tolerance: Tolerance) -> Hits:
-    """Count the differing rows on which the other value was served."""
-    values = arrow(other.values).take(pa.array(rows))
-    if pa.types.is_floating(ours.type):
-        numbers, theirs = floats(ours), floats(values)
-
-        def equal(places: Ints | slice) -> Bools:
-            return _near(numbers[places], theirs, tolerance, None)
-    else:
-        values = (
-            _instants(values) if pa.types.is_timestamp(ours.type) else texts(values)
-        )
-        codes = pa.chunked_array([ours, values.cast(ours.type)]).dictionary_encode()
-        named = np.asarray(codes.combine_chunks().indices.fill_null(-1))
-        mine, others = named[: len(ours)], named[len(ours) :]
-
-        def equal(places: Ints | slice) -> Bools:
-            return np.asarray((mine[places] == others) & (others >= 0))
-
-    hit = equal(slice(None))
-    deals = [int(np.count_nonzero(equal(places))) for places in dealings(len(rows))]
-    ages = () if other.ages is None else tuple(sorted(other.ages[rows][hit].tolist()))
+def _hits(other: Other, ours: pa.Array, tolerance: Tolerance) -> Hits:
+    """Count the differing rows on which another value was served."""
+    size = len(ours)
+    tests = [_equals(ours, arrow(values), tolerance) for values in other.values]
+    hit = np.zeros(size, np.bool_)
+    old: list[int] = []
+    for place, equal in enumerate(tests):
+        new = equal(slice(None)) & ~hit
+        hit |= new
+        if other.ages:
+            old += other.ages[place][new].tolist()
+    deals = [np.any([e(places) for e in tests], axis=0) for places in dealings(size)]
     return Hits(
         count=int(np.count_nonzero(hit)),
-        dealt=sum(deals),
-        deals=len(deals) * len(rows),
-        ages=ages,
+        dealt=sum(int(np.count_nonzero(deal)) for deal in deals),
+        deals=len(deals) * size,
+        ages=tuple(sorted(old)),
     )
+
+
+def _equals(
+    ours: pa.Array, values: pa.Array, tolerance: Tolerance
+) -> Callable[[Ints | slice], Bools]:
+    """Return what tells where served values, dealt to other places, are the others."""
+    if pa.types.is_floating(ours.type):
+        numbers, theirs = floats(ours), floats(values)
+        return lambda places: _near(numbers[places], theirs, tolerance, None)
+    values = _instants(values) if pa.types.is_timestamp(ours.type) else texts(values)
+    codes = pa.chunked_array([ours, values.cast(ours.type)]).dictionary_encode()
+    named = np.asarray(codes.combine_chunks().indices.fill_null(-1))
+    mine, others = named[: len(ours)], named[len(ours) :]
+    return lambda places: np.asarray((mine[places] == others) & (others >= 0))
 
 
 def _told(nature: Nature, name: str, ages: Sequence[int]) -> str:
     """Write what was served instead."""
+    if nature is Nature.SHIFTED:
+        return f"served is the value of the row {name} it (rows joined one off)"
     if nature is not Nature.STALE:
         return f"served is what {name!r} should be (columns swapped)"
     old = lasting(ages[len(ages) // 2]) if ages else "unknown time"
-    return f"served is the value before it (stale by {old}, in the median)"
+    return f"served is a value from before (stale by {old}, in the median)"
 
 
 def lasting(micros: float) -> str:

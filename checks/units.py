@@ -31,6 +31,12 @@ POWERS = (10.0, 100.0, 1_000.0, 1e6, 1e9)
 _SAME_UNIT = 5e-4
 
 
+def known_factors() -> list[float]:
+    """Return the factors that go by a name, and their inverses, the plainer first."""
+    known = [*POWERS, *(factor for factor, _, _ in UNITS)]
+    return [-1.0, *(value for factor in known for value in (factor, 1 / factor))]
+
+
 def unit(factor: float) -> tuple[float, str]:
     """Return the well-known factor nearest to a measured one, and its name in brackets.
 

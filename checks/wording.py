@@ -1,24 +1,20 @@
 """Laws about text that differs: case, white space, spelling, and renamed categories."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from checks import cause, spellings
 from checks.cause import MIN_DISTINCT, Explained, Law, Nature
 from checks.proposal import beyond, chance_of, dealings
+from checks.spellings import Holds, Words
 
 MIN_SEEN = 3
 """How often a renaming must be seen: what stands once renames to anything."""
 MAX_RENAMED = 200
 """Categories beyond which a map is no map but two columns of free text."""
 _SHOWN = 3
-
-Words = Counter[tuple[str | None, str | None]]
-"""How often each pair (served, recomputed) stands."""
-
-
-Holds = Callable[[str, str], bool]
-"""Tells whether a law holds of one pair: served, recomputed."""
 
 
 def texts(
@@ -37,17 +33,26 @@ def texts(
     both = [(s, r) for s, r in words.elements() if s is not None and r is not None]
     chance = _Chance.of(both)
     explained = _missing(words, usual)
+    explained |= _one(words, len(both), usual)
     for law, holds in _laws(words, inverted=inverted):
         count = sum(
             count
             for (s, r), count in words.items()
             if s is not None and r is not None and holds(s, r)
         )
-        # Of two values that are swapped everywhere no other pair is left to be dealt.
-        turned = inverted and law.nature is Nature.REMAP
-        if count and (turned or beyond(count / len(both), chance(law, holds))):
+        if count and (
+            law.nature in _SAME
+            or (inverted and law.nature is Nature.REMAP)
+            or beyond(count / len(both), chance(law, holds))
+        ):
             explained[law] = count
     return {law: count for law, count in explained.items() if count}
+
+
+_SAME = (
+    *(Nature.CASE, Nature.WHITE_SPACE, Nature.CASE_AND_WHITE_SPACE, Nature.SPELLING),
+)
+"""Laws by which two texts mean the same: that does not come about by chance."""
 
 
 MOST_DEALT = 2_000
@@ -88,35 +93,18 @@ def _laws(words: Words, *, inverted: bool) -> Iterator[tuple[Law, Holds]]:
     """Propose the laws that pairs of two values may obey."""
     yield from _constant(words)
     yield from _cut(words)
-    yield from renamed(words, inverted=inverted)
-    yield Law(Nature.CASE, "upper and lower case differ"), _case
-    yield Law(Nature.WHITE_SPACE, "white space differs"), _white_space
-    yield Law(Nature.CASE_AND_WHITE_SPACE, "case and white space differ"), _both
-    yield Law(Nature.SPELLING, "the same numbers, written differently"), _number
-    yield Law(Nature.SPELLING, "served is UTF-8 that was read as Latin-1"), _encoding
+    for law, names in renamed(words, inverted=inverted):
+        yield law, partial(_renames, names)
+    yield Law(Nature.CASE, "upper and lower case differ"), spellings.case
+    yield Law(Nature.WHITE_SPACE, "white space differs"), spellings.white_space
+    both = Law(Nature.CASE_AND_WHITE_SPACE, "case and white space differ")
+    yield both, spellings.case_and_white_space
+    yield from spellings.spelled(words)
+    yield from spellings.affixed(words)
 
 
-def _case(served: str, recomputed: str) -> bool:
-    return served.casefold() == recomputed.casefold()
-
-
-def _white_space(served: str, recomputed: str) -> bool:
-    return "".join(served.split()) == "".join(recomputed.split())
-
-
-def _both(served: str, recomputed: str) -> bool:
-    return _white_space(served.casefold(), recomputed.casefold())
-
-
-def _number(served: str, recomputed: str) -> bool:
-    try:
-        return float(served) == float(recomputed)
-    except ValueError:
-        return False
-
-
-def _encoding(served: str, recomputed: str) -> bool:
-    return served.encode("latin-1", "replace") == recomputed.encode()
+def _renames(names: Mapping[str, str], served: str, recomputed: str) -> bool:
+    return names.get(recomputed) == served
 
 
 def _missing(words: Words, usual: Callable[[str], float]) -> Explained:
@@ -138,6 +126,20 @@ def _missing(words: Words, usual: Callable[[str], float]) -> Explained:
                 sentence = f"{having} is {value!r} where {name} is null"
                 explained[Law(Nature.DEFAULT, sentence)] = count
     return explained
+
+
+SELDOM = 0.01
+"""The share of the agreeing values that a category may have which is always renamed."""
+
+
+def _one(words: Words, both: int, usual: Callable[[str], float]) -> Explained:
+    """Explain one category that goes by another name wherever it stands."""
+    pairs = [(n, s, r) for (s, r), n in words.items() if None not in (s, r)]
+    count, s, r = max(pairs, default=(0, None, None), key=lambda one: one[0])
+    if s is None or r is None or count < cause.NEARLY_ALL * both or usual(r) > SELDOM:
+        return {}
+    law = Law(Nature.REMAP, f"served is {s!r} where recomputed is {r!r}")
+    return {law: count}
 
 
 def _commonest(counts: Counter[str]) -> tuple[str, int]:
@@ -181,26 +183,29 @@ def _turned(holds: Holds) -> Holds:
     return lambda s, r: holds(r, s)
 
 
-def renamed(words: Words, *, inverted: bool = False) -> Iterator[tuple[Law, Holds]]:
+def renamed(
+    words: Words, *, inverted: bool = False
+) -> Iterator[tuple[Law, Mapping[str, str]]]:
     """Explain categories that go by other names, one for one.
 
     >>> pairs = Counter({("KJFK", "JFK"): 9, ("KLGA", "LGA"): 5})
     >>> [law.sentence for law, _ in renamed(pairs)]
     ["served is 'KJFK' where recomputed is 'JFK', 'KLGA' where 'LGA'"]
     """
-    names: dict[str, tuple[str, int]] = {}
+    names: dict[str, str] = {}
     taken: set[str] = set()
     ranked = sorted(words.items(), key=lambda item: (-item[1], str(item[0])))
     for (s, r), count in ranked:
         if s is None or r is None or count < MIN_SEEN or r in names or s in taken:
             continue
-        names[r] = (s, count)
+        names[r] = s
         taken.add(s)
     swapped = set(names) == taken and len(names) == 2  # noqa: PLR2004 - a swap is of two
     if not names or len(names) > MAX_RENAMED or (swapped and not inverted):
         return
-    shown = [f"{s!r} where {r!r}" for r, (s, _) in list(names.items())[:_SHOWN]]
+    shown = [f"{s!r} where {r!r}" for r, s in list(names.items())[:_SHOWN]]
     shown[0] = shown[0].replace(" where ", " where recomputed is ", 1)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    law = Law(Nature.REMAP, "served is " + ", ".join(shown) + more)
-    yield law, lambda s, r: names.get(r, ("", 0))[0] == s
+    sentence = "served is " + ", ".join(shown) + more + spellings.places(names)
+    law = Law(Nature.REMAP, sentence)
+    yield law, names

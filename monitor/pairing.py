@@ -11,7 +11,9 @@ from itertools import chain, islice
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from checks.beside import MOST_CATEGORIES, Categories
 from checks.bins import Ints
 from checks.cause import Nature
 from checks.classes import Bools
@@ -19,15 +21,13 @@ from checks.errors import ChecksError
 from checks.pairs import PairingCounts, Pairs
 from checks.schema import Column
 from checks.tally import MAX_EXAMINED, Other, Tally, Tolerance, tally
-from checks.values import family_of
+from checks.values import family_of, texts
 from monitor.errors import SourceError
 from monitor.ids import column, instants, numbered, pick
 
 OURS, THEIRS = "predictions", "recomputed features"
 MOST_SWAPPED = 100
 """Features beyond which columns are not asked whether they were swapped."""
-LEAST_SWAPPED = 0.5
-"""A column that was swapped differs at least half as often as the one it went to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def join_pairs(
     several, parts = _several(parts)
     most = most // FEWER if several else most
     for served, recomputed in parts:
-        meeting = _meet(served, recomputed, joining)
+        meeting = _meet(served, recomputed, joining, alone=not several)
         counts = counts.merge(meeting.counts)
         for name, one in _tallied(meeting, features, joining, most).items():
             found[name] = _both(found[name], one) if name in found else one
@@ -121,19 +121,26 @@ def _both(known: Tally | str, more: Tally | str) -> Tally | str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Meeting:
-    """Joined rows: the row of either table, and of the value before it, -1 for none."""
+    """Joined rows: the row of either table, and of the entity's values before it.
+
+    `history` has rows of the recomputed table, -1 for none, with how much older each
+    is than the joined one, in microseconds. `order` sorts the joined rows by their
+    ids, None where they have none or where some are elsewhere.
+    """
 
     served: pa.Table
     recomputed: pa.Table
     ours: Ints
     theirs: Ints
-    before: Ints | None
-    ages: Ints | None
+    history: Sequence[tuple[Ints, Ints]]
+    order: Ints | None
     counts: PairingCounts
 
 
-def _meet(served: pa.Table, recomputed: pa.Table, joining: Joining) -> _Meeting:
-    """Find the recomputed row of each served one."""
+def _meet(
+    served: pa.Table, recomputed: pa.Table, joining: Joining, *, alone: bool
+) -> _Meeting:
+    """Find the recomputed row of each served one; `alone` where these are all rows."""
     pick(served, OURS, *joining.names)
     by_id = joining.id is not None
     pick(recomputed, THEIRS, *(joining.key if by_id else joining.names))
@@ -144,16 +151,23 @@ def _meet(served: pa.Table, recomputed: pa.Table, joining: Joining) -> _Meeting:
     else:
         at, known = _times(served, joining), _times(recomputed, joining)
         counts, at_ours, at_theirs = _as_of(ours, theirs, at, known, joining.reach)
-    before, ages = _before(recomputed, at_theirs, joining)
     return _Meeting(
         served=served,
         recomputed=recomputed,
         ours=at_ours,
         theirs=at_theirs,
-        before=before,
-        ages=ages,
+        history=_history(recomputed, at_theirs, joining),
+        order=_in_order(served, at_ours, joining) if alone else None,
         counts=counts,
     )
+
+
+def _in_order(served: pa.Table, rows: Ints, joining: Joining) -> Ints | None:
+    """Return the order of joined rows by their ids, numbers as numbers."""
+    if joining.id is None:
+        return None
+    ids = column(served, joining.id).take(pa.array(rows))
+    return np.asarray(pc.sort_indices(ids)).astype(np.int64)
 
 
 def _times(table: pa.Table, joining: Joining) -> Ints:
@@ -250,23 +264,37 @@ def _last_not_after(entity: Ints, when: Ints, of: Ints, at: Ints) -> Ints:
     return found
 
 
-def _before(
+BACK = 4
+"""Values of an entity before its present one that may have been served for it."""
+AGO = tuple(
+    timedelta(hours=hours) // timedelta(microseconds=1)
+    for hours in (1, 6, 12, 24, 48, 168)
+)
+"""How long ago the entity's value may be from, in microseconds."""
+
+
+def _history(
     recomputed: pa.Table, rows: Ints, joining: Joining
-) -> tuple[Ints | None, Ints | None]:
-    """Return the row of the entity's value before, and by how much it is older."""
+) -> list[tuple[Ints, Ints]]:
+    """Return rows of values that the entity had before, and how much older they are."""
     asked = (joining.entity, joining.time)
-    if None in asked or not {*asked} <= {*recomputed.column_names}:
-        return None, None
+    if None in asked or not {*asked} <= {*recomputed.column_names} or not len(rows):
+        return []
     (entity,) = numbered(column(recomputed, joining.entity or ""))
     when = _times(recomputed, joining)
     order = np.lexsort((when, entity))
+    of, at = entity[order], when[order]
     previous = np.full(len(entity), -1, np.int64)
-    known = (entity[order][1:] == entity[order][:-1]) & (entity[order][1:] >= 0)
-    known &= when[order][1:] > when[order][:-1]
+    known = (of[1:] == of[:-1]) & (of[1:] >= 0) & (at[1:] > at[:-1])
     previous[order[1:][known]] = order[:-1][known]
-    found = previous[rows]
-    ages = np.where(found >= 0, when[rows] - when[found], 0)
-    return found, ages
+    found, last = [], rows
+    for _ in range(BACK):
+        last = np.where(last >= 0, previous[last], -1)
+        found.append(last)
+    for ago in AGO:
+        place = _last_not_after(of, at, entity[rows], when[rows] - ago)
+        found.append(np.where(place >= 0, order[place], -1))
+    return [(old, np.where(old >= 0, when[rows] - when[old], 0)) for old in found]
 
 
 def _tallied(
@@ -277,15 +305,35 @@ def _tallied(
     for feature in features:
         found[feature.name] = _compared(meeting, feature, joining, most)
     differing = {
-        name: one.pairs.mismatch
+        name: one
         for name, one in found.items()
-        if not isinstance(one, str) and one.pairs.mismatch
+        if not isinstance(one, str) and one.pairs.differing
     }
-    for name in differing:
-        one = found[name]
-        if not isinstance(one, str):
-            others = _others(meeting, name, differing)
-            found[name] = one.beside(others, joining.tolerance)
+    categories = _categories(meeting, features) if differing else {}
+    for name, one in differing.items():
+        beside = {other: c for other, c in categories.items() if other != name}
+        others = _others(meeting, one, features)
+        found[name] = one.beside(others, beside, joining.tolerance)
+    return found
+
+
+MOST_BESIDE = 20
+"""Columns of categories that are asked where a mistake is made."""
+
+
+def _categories(meeting: _Meeting, features: Sequence[Column]) -> Categories:
+    """Return the categories of the joined rows, as they were served."""
+    found: dict[str, pa.DictionaryArray] = {}
+    for feature in features:
+        name = feature.name
+        if feature.kind.ordered or name not in meeting.served.column_names:
+            continue
+        values = column(meeting.served, name)
+        if pa.types.is_nested(values.type) or len(found) == MOST_BESIDE:
+            continue
+        names = texts(values.take(pa.array(meeting.ours))).dictionary_encode()
+        if len(names.dictionary) <= MOST_CATEGORIES:
+            found[name] = names
     return found
 
 
@@ -308,19 +356,53 @@ def _compared(
         return str(error)
 
 
-def _others(meeting: _Meeting, name: str, differing: Mapping[str, int]) -> list[Other]:
-    """Return what may have been served in a feature's place."""
+def _others(meeting: _Meeting, one: Tally, features: Sequence[Column]) -> list[Other]:
+    """Return what may have been served in a feature's place, for the rows kept."""
+    name, rows = one.pairs.column, one.rows
     own = column(meeting.recomputed, name)
-    found = []
-    if meeting.before is not None and len(own):
-        old = own.take(pa.array(meeting.before, mask=meeting.before < 0))
-        found.append(Other(nature=Nature.STALE, name="", values=old, ages=meeting.ages))
-    if len(differing) <= MOST_SWAPPED:
-        for other, count in differing.items():
-            if other == name or count < LEAST_SWAPPED * differing[name]:
+    found = [_stale(own, meeting.history, rows), *_shifted(own, meeting, rows)]
+    if len(features) <= MOST_SWAPPED:
+        at = pa.array(meeting.theirs[rows])
+        for other in features:
+            if other.name in (name, *_absent(meeting, other)):
                 continue
-            values = column(meeting.recomputed, other)
+            values = column(meeting.recomputed, other.name)
             if family_of(values.type) == family_of(own.type):
-                taken = values.take(pa.array(meeting.theirs))
-                found.append(Other(nature=Nature.SWAPPED, name=other, values=taken))
+                there = [values.take(at)]
+                found.append(
+                    Other(nature=Nature.SWAPPED, name=other.name, values=there)
+                )
+    return [other for other in found if other.values]
+
+
+def _absent(meeting: _Meeting, feature: Column) -> list[str]:
+    there = feature.name in meeting.recomputed.column_names
+    return [] if there else [feature.name]
+
+
+def _stale(own: pa.Array, history: Sequence[tuple[Ints, Ints]], rows: Ints) -> Other:
+    """Return the values that the entity had before."""
+    places = [(old[rows], ages[rows]) for old, ages in history]
+    return Other(
+        nature=Nature.STALE,
+        name="",
+        values=[own.take(pa.array(old, mask=old < 0)) for old, _ in places],
+        ages=[ages for _, ages in places],
+    )
+
+
+def _shifted(own: pa.Array, meeting: _Meeting, rows: Ints) -> list[Other]:
+    """Return the values of the rows before and after, in the order of their ids."""
+    if meeting.order is None:
+        return []
+    size = len(meeting.order)
+    position = np.empty(size, np.int64)
+    position[meeting.order] = np.arange(size)
+    found = []
+    for name, step in (("before", -1), ("after", 1)):
+        there = position[rows] + step
+        inside = (there >= 0) & (there < size)
+        beside = meeting.theirs[meeting.order[np.clip(there, 0, size - 1)]]
+        values = [own.take(pa.array(beside, mask=~inside))]
+        found.append(Other(nature=Nature.SHIFTED, name=name, values=values))
     return found

@@ -227,9 +227,10 @@ WORDS: dict[str, tuple[Callable[[str], str], str]] = {
     "space": (lambda x: f" {x} ", "white space differs"),
     "both": (lambda x: f"{x.lower()} ", "case and white space differ"),
     "cut": (lambda x: x[:2], "served is cut to 2 characters"),
+    "a letter before": (lambda x: f"K{x}", "served has 'K' before it"),
     "other names": (
-        lambda x: f"K{x}",
-        "served is 'KATL' where recomputed is 'ATL'",
+        lambda x: f"{sum(map(ord, x))}",
+        "served is '225' where recomputed is 'ATL'",
     ),
     "turned round": (
         lambda x: AIRPORTS[(AIRPORTS.index(x) + 1) % len(AIRPORTS)],

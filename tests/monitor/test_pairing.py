@@ -319,7 +319,7 @@ def test_a_stale_value_is_named_amid_noise(parts: int) -> None:
 
     cause = found.features["distance"].cause
     assert cause is not None
-    told = "served is the value before it (stale by 60 min, in the median)"
+    told = "served is a value from before (stale by 60 min, in the median)"
     assert told == cause.law.sentence
     assert cause.share == pytest.approx(0.6, abs=0.05)
 

@@ -1,6 +1,7 @@
 """What a process that runs other people's code may know, and what it says last."""
 
 import os
+import re
 from pathlib import Path
 
 
@@ -24,4 +25,7 @@ def environment(home: Path) -> dict[str, str]:
 def last_line(said: bytes) -> str:
     """Return the last line of what a process wrote: an exception names itself there."""
     lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1].strip()[:500] if lines else ""
+    last = lines[-1].strip()[:500] if lines else ""
+    # Colours and the like are for a terminal, and nobody is to write to ours.
+    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", last)
+    return "".join(c if c.isprintable() else " " for c in plain).strip()

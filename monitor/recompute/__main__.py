@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from monitor.order import Order
+from monitor.recompute.keeper import keep
 from monitor.recompute.models import opened
 
 NICENESS = 10
@@ -25,14 +26,14 @@ def main() -> int:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with os.fdopen(given, "rb") as source, os.fdopen(answer, "wb") as target:
         order = Order.from_json(source.readline())
-        resource.setrlimit(resource.RLIMIT_AS, (order.memory, order.memory))
+        for limit in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
+            resource.setrlimit(limit, (order.memory, order.memory))
         try:
             _run(order, source, target)
         except BaseException as error:  # noqa: BLE001 - told on stderr, in one line
-            told = " ".join(f"{type(error).__name__}: {error}".split())
+            told = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
             print(told, file=sys.stderr)  # noqa: T201 - where the daemon reads it
             return 1
     return 0
@@ -56,4 +57,5 @@ def _run(order: Order, source: IO[bytes], target: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.exit(keep(main, seconds=float(sys.argv[1])))

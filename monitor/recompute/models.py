@@ -245,11 +245,18 @@ def _named(answer: Any, columns: Sequence[str]) -> dict[str, Any]:  # noqa: ANN4
     if hasattr(answer, "to_frame") and not hasattr(answer, "columns"):
         answer = answer.to_numpy()
     if hasattr(answer, "columns") and hasattr(answer, "to_numpy"):
+        twice = answer.columns[answer.columns.duplicated()]
+        if len(twice):
+            msg = f"column {twice[0]!r} came back twice"
+            raise ValueError(msg)
         return {str(name): answer[name].array for name in answer.columns}
     if isinstance(answer, pa.RecordBatch | pa.Table):
         return dict(zip(answer.schema.names, answer.columns, strict=True))
     if isinstance(answer, Mapping):
         return {str(name): values for name, values in answer.items()}
+    if isinstance(answer, str | bytes) or not hasattr(answer, "__iter__"):
+        msg = f"{type(answer).__name__} came back, and no rows"
+        raise TypeError(msg)
     rows = list(answer) if not isinstance(answer, np.ndarray) else answer
     if len(rows) and isinstance(rows[0], Mapping):
         names = dict.fromkeys(name for row in rows for name in row)

@@ -21,10 +21,15 @@ from pyarrow import ipc
 
 from monitor.errors import SourceError
 from monitor.order import Order
+from monitor.recompute import kernel
 from monitor.worker import environment, last_line
 
 MOST_ANSWERED = 1 << 30
 """Bytes that an answer may have in all."""
+SELF_ENDED = 1.0
+"""Seconds in which a process that has closed its answer is gone by itself."""
+GRACE = 10.0
+"""Seconds that what was ended takes to be gone."""
 MOST_SAID = 64 << 10
 """Bytes of what the process writes to stderr that are kept, the last ones."""
 
@@ -41,7 +46,7 @@ def recompute(order: Order, batches: Iterable[pa.RecordBatch]) -> pa.Table:
             )
             feeding.start()
             table = running.answer()
-            feeding.join()
+            feeding.join(GRACE)
         if running.failure is not None:
             raise running.failure
         if table is None:
@@ -62,6 +67,7 @@ class _Running:
         self._said = b""
         self._late = False
         self._wrong = ""
+        self._ended = False
         self.rows = 0
         self.failure: Exception | None = None
         self._listening = threading.Thread(target=self._listen, daemon=True)
@@ -94,6 +100,9 @@ class _Running:
                 table = reader.read_all()
         except (pa.ArrowException, OSError, EOFError, _TooMuch) as error:
             self._wrong = self._wrong or str(error)
+            # It may have ended by itself: then it can say how.
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(SELF_ENDED)
             self.kill()
             return None
         return table if self._process.wait() == 0 else None
@@ -104,22 +113,31 @@ class _Running:
         self.kill()
 
     def kill(self) -> None:
-        """Stop the process and whatever it has started."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """Stop the process and whatever it has started: its keeper knows it all."""
+        if self._process.poll() is not None:
+            return
+        self._ended = True
+        self._process.terminate()
+        try:
+            self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def cause(self) -> str:
         """Say why there is no answer."""
         self._process.wait()
-        self._listening.join()
+        self._listening.join(GRACE)
         code = self._process.returncode
         if self._late:
             return f"it took longer than {self._order.seconds:g} s"
-        if said := last_line(self._said):
-            return said
-        if code < 0 and not self._wrong:
+        if code < 0 and not self._ended:
             return f"it was stopped by signal {signal.Signals(-code).name}"
-        return f"it gave no answer ({self._wrong or f'exit code {code}'})"
+        if code > 0 and (said := last_line(self._said)):
+            return said
+        if self._ended:
+            return f"it gave no answer that can be read ({self._wrong})"
+        return f"it ended without an answer (exit code {code})"
 
     def _listen(self) -> None:
         """Keep the end of what it writes, however much that is."""
@@ -132,8 +150,10 @@ class _Running:
 @contextmanager
 def _started(order: Order, home: Path) -> Iterator[_Running]:
     """Start the process, and see to its end whatever happens."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "monitor.recompute"],
+    # What runs has our user: it could read our environment, and what we hold.
+    kernel.closed()
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, and a number
+        [sys.executable, "-m", "monitor.recompute", str(order.seconds)],
         cwd=home,
         env=environment(home),
         stdin=subprocess.PIPE,

@@ -1,5 +1,8 @@
 """Rows that are run again in a process apart, which may do what it likes."""
 
+import os
+import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Callable
@@ -57,6 +60,52 @@ def babbles(frame):
 
 def fewer(frame):
     return frame.iloc[1:]
+
+def away():
+    # A process is left behind, in a session of its own, with all pipes open.
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        time.sleep(600)
+    return child
+
+def leaves(frame):
+    return [away() for _ in range(len(frame))]
+
+def leaves_and_fails(frame):
+    raise ValueError(f"left {away()}")
+
+def leaves_and_hangs(frame):
+    print("left", away(), file=open(sys.path[0] + "/left", "w"), flush=True)
+    time.sleep(600)
+
+def quits(frame):
+    os._exit(0)
+
+def kills_keeper(frame):
+    os.kill(os.getppid(), 9)
+    time.sleep(600)
+
+def nothing(frame):
+    return None
+
+def twice(frame):
+    import pandas
+    return pandas.concat([frame[["x"]], frame[["x"]]], axis=1)
+
+def coloured(frame):
+    raise ValueError("\\x1b[31mred\\x1b[0m \\x07")
+
+def pries(frame):
+    keeper = open(f"/proc/{os.getppid()}/stat").read()
+    daemon = int(keeper.rpartition(")")[2].split()[1])
+    for what in ("environ", "mem", "fd/0"):
+        try:
+            open(f"/proc/{daemon}/{what}", "rb").read(1)
+        except PermissionError:
+            continue
+        raise ValueError(f"{what} can be read")
+    return frame
 """
 
 
@@ -101,8 +150,13 @@ def test_the_process_knows_no_secret_and_has_no_file_of_ours(
     ("name", "told"),
     [
         ("fails", "ValueError: no such airport: 'JFK'"),
-        ("dies", r"it gave no answer \(.*\)"),
-        ("crashes", "SIGSEGV|it gave no answer"),
+        ("dies", r"it ended without an answer \(exit code 3\)"),
+        ("quits", r"it ended without an answer \(exit code 0\)"),
+        ("crashes", "it was stopped by signal SIGSEGV"),
+        ("kills_keeper", "it was stopped by signal SIGKILL"),
+        ("nothing", "NoneType came back, and no rows"),
+        ("twice", "column 'x' came back twice"),
+        ("coloured", "ValueError: red$"),
         ("babbles", "KeyError: 'babbled'"),
         ("fewer", "3 rows came back of 4"),
         ("missing", "AttributeError: .* has no attribute 'missing'"),
@@ -131,6 +185,89 @@ def test_a_process_that_takes_too_much_memory_is_stopped(
 ) -> None:
     with pytest.raises(SourceError, match="MemoryError"):
         run("eats", memory=2 << 30)
+
+
+def alive(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
+
+
+def test_nothing_is_left_that_the_code_started(run: Callable[..., pa.Table]) -> None:
+    left = run("leaves").column("x").to_pylist()
+
+    assert len(left) == N
+    assert not any(alive(process) for process in left)
+
+
+def test_nothing_is_left_where_the_code_fails(run: Callable[..., pa.Table]) -> None:
+    with pytest.raises(SourceError, match="ValueError: left") as told:
+        run("leaves_and_fails")
+
+    assert not alive(int(str(told.value).rpartition(" ")[2]))
+
+
+def test_nothing_is_left_where_the_code_hangs(
+    run: Callable[..., pa.Table], tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError, match="it took longer than 3 s"):
+        run("leaves_and_hangs", seconds=3.0)
+
+    assert not alive(int((tmp_path / "left").read_text().split()[1]))
+
+
+DAEMON = """
+import pyarrow as pa
+from monitor.order import Kind, Order
+from monitor.recompute import recompute
+
+order = Order(
+    kind=Kind.CALLABLE, target="features:{name}", path=({path!r},), columns=("x",)
+)
+try:
+    recompute(order, pa.table({{"x": [1.0]}}).to_batches())
+    print("answered")
+except Exception as error:
+    print(error)
+"""
+
+
+def daemon(tmp_path: Path, name: str) -> subprocess.Popen[str]:
+    """Start a process of its own that has rows run again, and a secret."""
+    (tmp_path / "features.py").write_text(textwrap.dedent(FEATURES))
+    return subprocess.Popen(
+        [sys.executable, "-c", DAEMON.format(name=name, path=str(tmp_path))],
+        env={**os.environ, "DRIFTD_CANARY": "xoxb-1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux keeps processes apart")
+def test_the_daemons_environment_memory_and_files_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    with daemon(tmp_path, "pries") as process:
+        told, _ = process.communicate(timeout=60)
+
+    assert "answered\n" == told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells that a parent is gone")
+def test_nothing_is_left_where_the_daemon_is_killed(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    with daemon(tmp_path, "leaves_and_hangs") as process:
+        waited(lambda: left.exists() and left.read_text().endswith("\n"))
+        process.kill()
+
+    started = int(left.read_text().split()[1])
+    waited(lambda: not alive(started))
+
+
+def waited(happened: Callable[[], bool]) -> None:
+    """Wait until something has happened."""
+    until = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < until, "it has not happened"
+        time.sleep(0.05)
 
 
 def test_rows_that_cannot_be_read_are_told_as_such() -> None:

@@ -1,12 +1,42 @@
 """Sorted values, counted in the cells of their bins and summed on the bins' grids."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from checks.bins import GRID_BITS, TAIL_LIMIT, Floats, Ints, NumericBins
 from checks.values import FLOAT_BITS
 
+MOST = 1 << 62
+"""What sums stay at once they reach it: one more addition cannot overflow."""
 EXACT_ROWS = 1 << (FLOAT_BITS - GRID_BITS - 1)
 """Values on the inner grid that float64 is sure to add up exactly."""
+
+
+def plus(mine: Ints, theirs: Ints) -> Ints:
+    """Add sums that are not negative, up to the `MOST`.
+
+    >>> plus(np.array([1, MOST - 1, MOST]), np.array([2, 7, MOST])).tolist() == [
+    ...     3, MOST, MOST
+    ... ]
+    True
+    """
+    return np.minimum(mine, MOST - theirs) + theirs
+
+
+def summed(parts: Ints, bounds: Ints) -> Ints:
+    """Add up parts that are not negative between each two bounds, up to the `MOST`.
+
+    >>> summed(np.array([3, 4, 5]), np.array([0, 2, 2, 3])).tolist()
+    [7, 0, 5]
+    """
+    found = np.diff(_upto(parts)[bounds])  # right but for what wraps around
+    if float(parts.sum(dtype=np.float64)) < MOST:
+        return found
+    for cell, (start, end) in enumerate(pairwise(bounds.tolist())):
+        rough = float(parts[start:end].sum(dtype=np.float64))
+        found[cell] = min(found[cell], MOST) if rough < 1.5 * MOST else MOST
+    return found
 
 
 def counted(ordered: Floats, bins: NumericBins) -> tuple[Ints, Ints, int]:
@@ -27,9 +57,13 @@ def counted(ordered: Floats, bins: NumericBins) -> tuple[Ints, Ints, int]:
         high = (ordered[right[-1] :] - edges[-1]) / bins.tail_step
     saturated = int(np.count_nonzero(low > TAIL_LIMIT))
     saturated += int(np.count_nonzero(high > TAIL_LIMIT))
-    sums[0] = np.rint(np.minimum(low, TAIL_LIMIT)).astype(np.int64).sum()
-    sums[-1] = np.rint(np.minimum(high, TAIL_LIMIT)).astype(np.int64).sum()
+    sums[0], sums[-1] = _far(low), _far(high)
     return np.diff(bounds), sums, saturated
+
+
+def _far(steps: Floats) -> int:
+    parts = np.rint(np.minimum(steps, TAIL_LIMIT)).astype(np.int64)
+    return int(summed(parts, np.array([0, len(parts)]))[0])
 
 
 def _inner_sums(ordered: Floats, bins: NumericBins, start: Ints, end: Ints) -> Ints:
@@ -83,7 +117,7 @@ def counted_repeated(
     np.minimum(steps, TAIL_LIMIT, out=steps)
     steps[below:above] = (values[below:above] - edges[0]) / bins.step
     parts = np.rint(steps).astype(np.int64) * times
-    return np.diff(_upto(times)[bounds]), np.diff(_upto(parts)[bounds])[::2], saturated
+    return np.diff(_upto(times)[bounds]), summed(parts, bounds)[::2], saturated
 
 
 def _upto(parts: Ints) -> Ints:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks.bins import Floats, Ints, LevelBins, NumericBins
-from checks.cells import counted, counted_repeated
+from checks.cells import counted, counted_repeated, plus
 from checks.distinct import Distinct
 from checks.schema import Column
 from checks.values import hashes, numbers, repeated, texts
@@ -190,7 +190,7 @@ class NumericProfile:
             nans=self.nans + other.nans,
             infinities=self.infinities + other.infinities,
             counts=self.counts + other.counts,
-            sums=self.sums + other.sums,
+            sums=plus(self.sums, other.sums),
             saturated=self.saturated + other.saturated,
             minimum=_extreme(min, self.minimum, other.minimum),
             maximum=_extreme(max, self.maximum, other.maximum),

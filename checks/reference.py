@@ -12,6 +12,7 @@ looked like, so that it can be asked whether the stream does such things by itse
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -23,7 +24,7 @@ import pyarrow as pa
 from checks import codec
 from checks.column import ColumnProfile, LevelProfile
 from checks.compare import grouped
-from checks.errors import ProfileError
+from checks.errors import ProfileError, Unmeasurable
 from checks.profile import Bins, Profile
 from checks.registry import Facet
 from checks.standing import evened, missing_effect, standing
@@ -326,7 +327,10 @@ def _even(block: Profile) -> Profile:
     """Return a stretch as so many rows of one weight would tell of it."""
     if block.weight is None or block.weight.even:
         return block
-    columns = {name: evened(column) for name, column in block.columns.items()}
+    columns: dict[str, ColumnProfile] = {}
+    for name, column in block.columns.items():
+        with suppress(Unmeasurable):  # the checks of the column tell why
+            columns[name] = evened(column)
     return replace(block, columns=columns)
 
 

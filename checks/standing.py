@@ -20,7 +20,8 @@ def standing(profile: Some) -> Some:
 
     What a cell then holds is no whole number of rows. `weight_effect` says how much
     less certain its share is than that of rows of one weight (`checks.weight`).
-    Rows of one weight are what they are.
+    Rows of one weight are what they are. Raises Unmeasurable for more of them than can
+    be counted.
 
     >>> from checks.example import levels
     >>> from checks.weight import Weight
@@ -36,6 +37,9 @@ def standing(profile: Some) -> Some:
     held = profile.weighted
     if held is None or held.even or not profile.n:
         return profile
+    if held.beyond:
+        cause = "what its rows stand for adds up to more than can be counted"
+        raise Unmeasurable(cause)
     n, total = profile.n, held.valued.total
     missing = n * (held.missing.total / total)
     told: dict[str, Any] = {

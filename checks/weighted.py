@@ -16,14 +16,13 @@ import pyarrow.compute as pc
 
 from checks import codec
 from checks.bins import TAIL_LIMIT, Floats, Ints, LevelBins, NumericBins
+from checks.cells import MOST, plus, summed
 from checks.schema import Kind
 from checks.values import numbers, texts
 from checks.weight import UNIT, Weight, added, squared
 
 ONE = int(squared(np.array([UNIT]))[0])
 """The square of the weight of a row that stands for itself."""
-FARTHEST = float(1 << 50)
-"""Weighted steps of one row beyond which it is as far away as any."""
 
 Kept = Callable[[Mapping[str, int]], dict[str, int]]
 """Chooses the levels that are kept by name."""
@@ -52,6 +51,12 @@ class Weighted:
     def whole(self) -> Weight:
         """The weights of all rows."""
         return self.valued.merge(self.missing)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether they add up to more than can be counted."""
+        sums = (self.counts, self.sums, self.squares)
+        return any(int(part.max(initial=0)) >= MOST for part in sums)
 
     @property
     def even(self) -> bool:
@@ -85,9 +90,9 @@ class Weighted:
         return type(self)(
             valued=self.valued.merge(other.valued),
             missing=self.missing.merge(other.missing),
-            counts=self.counts + other.counts,
-            sums=self.sums + other.sums,
-            squares=self.squares + other.squares,
+            counts=plus(self.counts, other.counts),
+            sums=plus(self.sums, other.sums),
+            squares=plus(self.squares, other.squares),
             others=self.others + other.others,
             unseen=kept(Counter(self.unseen) + Counter(other.unseen)),
         )
@@ -191,8 +196,9 @@ def _tally(
     edges, k = bins.edges, len(bins.edges)
     rough = squared(weights)
     if k == 0:
-        whole = np.array([int(weights.sum())])
-        return whole, np.zeros(1, np.int64), np.array([int(rough.sum()), 0])
+        ends = np.array([0, len(weights)])
+        squares = np.append(summed(rough, ends), 0)
+        return summed(weights, ends), np.zeros(1, np.int64), squares
     left = np.searchsorted(ordered, edges, "left")
     right = np.searchsorted(ordered, edges, "right")
     bounds = np.empty(2 * k + 2, np.int64)
@@ -203,15 +209,10 @@ def _tally(
         below, above = left[0], right[-1]
         steps[:below] = _far((edges[0] - ordered[:below]) / bins.tail_step)
         steps[above:] = _far((ordered[above:] - edges[-1]) / bins.tail_step)
-    parts = np.rint(np.minimum(np.rint(steps) * (weights / UNIT), FARTHEST))
-    sums = np.diff(_running(parts.astype(np.int64))[bounds])[::2]
-    squares = np.append(np.diff(_running(rough)[bounds]), 0)
-    return np.diff(_running(weights)[bounds]), sums, squares
+    parts = np.rint(np.rint(steps) * (weights / UNIT)).astype(np.int64)
+    squares = np.append(summed(rough, bounds), 0)
+    return summed(weights, bounds), summed(parts, bounds)[::2], squares
 
 
 def _far(steps: Floats) -> Floats:
     return np.asarray(np.minimum(steps, TAIL_LIMIT))
-
-
-def _running(parts: Ints) -> Ints:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(parts)])

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks import registry
+from checks.column import NumericProfile
 from checks.correction import Correction
 from checks.evidence import Evidence
 from checks.metric import metrics
@@ -219,6 +220,55 @@ def test_a_quantile_of_any_weights_is_that_of_as_many_rows(share: float) -> None
             found.append(verdict.statistic.at_current)
         # Within a cell of the bins, of which there are 512, a value is interpolated.
         assert found[0] == pytest.approx(found[1], rel=0.02, abs=0.5)
+
+
+@pytest.mark.parametrize("weight", [1e-4, 1e3, 3e5, float(LARGEST)])
+def test_a_mean_is_that_of_what_rows_stand_for_however_much_that_is(
+    weight: float,
+) -> None:
+    known = reference()
+    rng = np.random.default_rng(11)
+    weights = np.where(np.arange(60) % 3 == 0, weight, 2.0)
+    table = rows(rng, 60, weights, shift=5.0)
+    column = known.bins.profile(table).columns["amount"]
+    found = known.corrected(column)
+    assert isinstance(found, NumericProfile)
+    amount = table["amount"].to_numpy(zero_copy_only=False)
+    there = np.isfinite(amount)
+    mean = np.average(amount[there], weights=weights[there])
+    assert found.mean == pytest.approx(mean, rel=1e-6 if weight > 1 else 1e-3)
+
+
+def test_what_adds_up_to_more_than_can_be_counted_is_told() -> None:
+    known = reference()
+    many = rows(np.random.default_rng(12), 4000, [1.0, float(LARGEST)] * 2000)
+    far = many.set_column(1, "amount", pa.array([5e7] * 4000))
+    for table in (far, pa.concat_tables([far, many])):
+        verdicts = judged(known, known.bins.profile(table))
+        told = {v.column: v.cause for v in verdicts if v.statistic is None}
+        assert set(told) == {"amount"}
+        assert "adds up to more than can be counted" in (told["amount"] or "")
+    found = Reference.of(known.bins, [known.bins.profile(far)] * 20, timed=False)
+    causes = {v.column: v.cause for v in judged(found, known.bins.profile(table))}
+    assert causes["amount"] == told["amount"]
+    assert causes["plan"] is None
+    parts = [known.bins.profile(far.slice(start, 500)) for start in range(0, 4000, 500)]
+    whole = known.bins.profile(far)
+    assert merge_all(parts).to_bytes() == whole.to_bytes()
+    assert merge_all(reversed(parts)).to_bytes() == whole.to_bytes()
+
+
+def test_more_far_values_than_can_be_added_up_stay_far() -> None:
+    known = reference()
+    table = rows(np.random.default_rng(13), 64)
+    far = known.bins.profile(table.set_column(1, "amount", pa.array([1e300] * 64)))
+    for _ in range(20):  # 67 million of them
+        far = far.merge(far)
+    column = far.columns["amount"]
+    assert isinstance(column, NumericProfile)
+    assert column.mean > 1e6
+    (verdict,) = [v for v in judged(known, far) if v.check == "mean_shift"]
+    assert "more than a million reference ranges away" in (verdict.cause or "")
 
 
 MAIN = (

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from checks.errors import Unmeasurable
 from checks.schema import Role, Schema
 from checks.values import family_of, hashes, mix
 from checks.weight import units_of
@@ -85,7 +86,11 @@ def row_keys(
     `read` gives a column by its name; one is held at a time.
     """
     if by is not None and by in schema.names:
-        return hashes(read(by))
+        try:
+            return hashes(read(by))
+        except Unmeasurable as error:
+            cause = f"the id {by!r}: {error.cause}. Fix: use texts, numbers or UUIDs"
+            raise Unmeasurable(cause) from None
     return row_hashes(read, schema, rows, KEY_COLUMNS)
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks.bins import Floats, Ints
+from checks.bytestrings import is_bytes, worded
 from checks.errors import Unmeasurable
 from checks.schema import Kind
 
@@ -235,10 +236,12 @@ def hashes(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
 
     Numbers and times are mixed as they are, anything else by the UTF-8 of its text,
     eight bytes at a time; null has a hash of its own. An integer and the text that
-    spells it have different hashes.
+    spells it have different hashes. Bytes are hashed as the texts that they are.
     """
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
+    if is_bytes(column.type):
+        column = worded(column)
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
         whole = _filled(pc.cast(column, pa.int64(), safe=False), 0)

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks.bins import Ints
-from checks.values import family_of, texts
+from checks.bytestrings import is_bytes, worded
+from checks.values import texts
 from monitor.errors import SourceError
 
 
 def pick(table: pa.Table, what: str, *names: str | None) -> pa.Table:
-    """Return the named columns, each once.
+    """Return the named columns, each once, and as what it is stored as.
 
     Raises SourceError for one that is not there.
     """
@@ -23,7 +24,12 @@ def pick(table: pa.Table, what: str, *names: str | None) -> pa.Table:
         if name not in table.column_names:
             msg = f"the {what} have no column {name!r}; they have: "
             raise SourceError(msg + ", ".join(table.column_names), permanent=True)
-    return table.select(wanted)
+    table = table.select(wanted)
+    for place, field in enumerate(table.schema):
+        if isinstance(field.type, pa.BaseExtensionType):
+            stored = pc.cast(table.column(place), field.type.storage_type)
+            table = table.set_column(place, field.name, stored)
+    return table
 
 
 def column(table: pa.Table, name: str) -> pa.Array:
@@ -46,7 +52,7 @@ def numbered(*columns: pa.Array) -> list[Ints]:
     Whole numbers are equal whatever their width, or as floats or text; so are texts.
     """
     kinds = {column.type for column in columns}
-    if len(kinds) > 1:
+    if len(kinds) > 1 or is_bytes(columns[0].type):
         columns = tuple(as_text(column) for column in columns)
     elif pa.types.is_string(columns[0].type):
         # More than 2 GB of ids together would overflow 32-bit offsets.
@@ -60,15 +66,15 @@ def numbered(*columns: pa.Array) -> list[Ints]:
 def as_text(ids: pa.Array) -> pa.Array:
     """Write ids of any type alike; pandas makes floats of numbers beside null.
 
-    Raises Unmeasurable for nested ones.
+    Bytes are the texts that they spell, or UUIDs. Raises Unmeasurable for nested ones.
     """
+    if is_bytes(ids.type):
+        ids = worded(ids)
     if pa.types.is_floating(ids.type):
         whole = pc.cast(ids, pa.int64(), safe=False)
-        same = pc.equal(pc.cast(whole, ids.type), ids)
+        same = pc.equal(pc.cast(whole, ids.type, safe=False), ids)
         ids = pc.if_else(same, pc.cast(whole, pa.string()), texts(ids))
-    elif family_of(ids.type) == "number":
-        ids = texts(ids)
-    return pc.cast(ids, pa.large_string())
+    return pc.cast(texts(ids), pa.large_string())
 
 
 def instants(times: pa.Array, name: str) -> Ints:

@@ -16,8 +16,8 @@ from monitor.problems import Problem, mistake, nearest
 if TYPE_CHECKING:
     from checks.segment import Segment
 
-Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-"""The share of rows that is kept."""
+Rate = Annotated[float, Field(ge=1e-6, le=1, allow_inf_nan=False)]
+"""The share of rows that is kept: a row stands for a million of them at most."""
 
 _HOW = "write rate: 0.1, or rows: 100000 per 1h."
 _RATES = WithJsonSchema(

@@ -22,6 +22,7 @@ from checks.schema import Kind, Role, Schema
 from checks.segment import Segment, floats, members
 from checks.values import hashes, mix, texts
 from monitor.config import Sampling
+from monitor.ids import as_text
 
 Read = Callable[[str], pa.ChunkedArray | None]
 """Gives a column by its name; None where there is none."""
@@ -172,8 +173,7 @@ def _chances(key: pa.ChunkedArray | None, rows: int) -> tuple[Floats, Bools]:
     if key is None:
         return np.zeros(rows), np.ones(rows, np.bool_)
     try:
-        if pa.types.is_integer(key.type):
-            key = pc.cast(key, pa.string())  # one log may spell what another counts
+        key = as_text(key)  # one log spells what another counts
         drawn = mix(hashes(key) ^ SALT)
     except Unmeasurable:
         return np.zeros(rows), np.ones(rows, np.bool_)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -348,6 +349,11 @@ def test_what_came_later_never_changes_what_was_known(
     assert latest(labels(*known), hours) == latest(labels(*known, *later), hours)
 
 
+UUIDS = pa.ExtensionArray.from_storage(
+    pa.uuid(), pa.array([UUID(int=k * 2**70).bytes for k in (1, 2, 3)], pa.binary(16))
+)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
@@ -360,8 +366,16 @@ def test_what_came_later_never_changes_what_was_known(
             pa.array([bytes([i] * 16) for i in range(3)], pa.binary(16)),
             pa.array([bytes([i] * 16) for i in (2, 1)], pa.binary(16)),
         ),
+        (pa.array([b"k", b"l", b"m"]), pa.array(["m", "l"])),
+        (UUIDS, pa.array([str(one) for one in UUIDS.to_pylist()[:0:-1]])),
+        (UUIDS, UUIDS.storage.take(pa.array([2, 1])).cast(pa.binary())),
+        (UUIDS, UUIDS.take(pa.array([2, 1]))),
+        (pa.array([1e300, 7.0, float("inf")]), pa.array(["inf", "7"])),
     ],
-    ids=["int widths", "floats", "text", "dictionary", "bytes", "fixed bytes"],
+    ids=[
+        *("int widths", "floats", "text", "dictionary", "bytes", "fixed bytes"),
+        *("bytes and text", "UUIDs and text", "UUIDs and bytes", "UUIDs", "large"),
+    ],
 )
 def test_ids_of_any_type_find_each_other(ours: pa.Array, theirs: pa.Array) -> None:
     logged = pa.table({"id": ours, "predicted": [1, 1, 1]})

@@ -79,7 +79,8 @@ def refused(tmp_path: Path, sampling: Any, **model: Any) -> str:
     [
         ({}, "at a rate, or so many in a stretch of time"),
         ({"rate": 0.1, "rows": "10 per 1h"}, "at a rate, or so many in a stretch"),
-        ({"rate": 0}, "0 does not fit: it should be greater than 0"),
+        ({"rate": 0}, "it should be greater than or equal to 0.000001"),
+        ({"rate": 1e-9}, "it should be greater than or equal to 0.000001"),
         ({"rate": 1.5}, "1.5 does not fit: it should be less than or equal to 1"),
         ({"rows": "many"}, "'many' is not a budget"),
         ({"rate": 0.1, "by": "idd"}, "there is no column 'idd'"),

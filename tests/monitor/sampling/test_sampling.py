@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -209,6 +210,49 @@ def test_rows_without_an_id_are_kept_and_stand_for_themselves() -> None:
     mask, weights = Decider.of(RATE, TABLE).decide(table.drop_columns(["id"]))
     assert mask.all()
     assert set(weights) == {1.0}
+
+
+NUMBERS = list(range(1000, 5000))
+UUIDS = [UUID(int=k * 7919 * 2**64 + 5) for k in range(4000)]
+TEXTS = pa.array([str(k) for k in NUMBERS])
+SPELLED = pa.array([str(one) for one in UUIDS])
+SIXTEEN = pa.array([one.bytes for one in UUIDS], pa.binary(16))
+
+
+@pytest.mark.parametrize(
+    ("ids", "same"),
+    [
+        (pa.array(NUMBERS), TEXTS),
+        (pa.array(NUMBERS, pa.uint32()), TEXTS),
+        (pa.array(NUMBERS, pa.decimal128(20, 0)), TEXTS),
+        (pa.array([*map(float, NUMBERS)]), TEXTS),  # as pandas has them beside null
+        (TEXTS.cast(pa.large_string()), TEXTS),
+        (TEXTS.dictionary_encode(), TEXTS),
+        (TEXTS.cast(pa.binary()), TEXTS),
+        (SIXTEEN, SPELLED),
+        (SIXTEEN.cast(pa.binary()), SPELLED),
+        (pa.ExtensionArray.from_storage(pa.uuid(), SIXTEEN), SPELLED),
+    ],
+    ids=lambda value: str(value.type),
+)
+def test_an_id_is_the_same_however_a_log_keeps_it(
+    ids: pa.Array, same: pa.Array
+) -> None:
+    table = rows(4000)
+    for how in (RATE, LIMIT):
+        masks = [
+            Decider.of(how, TABLE).decide(table.set_column(0, "id", one))[0]
+            for one in (ids, same)
+        ]
+        assert (masks[0] == masks[1]).all()
+        assert 0.05 < masks[0].mean() < 0.9
+
+
+def test_an_id_that_is_no_number_is_none() -> None:
+    ids = pa.array([float("nan"), float("inf"), 1e300, *[float("nan")] * 997])
+    mask, weights = Decider.of(RATE, TABLE).decide(rows(1000).set_column(0, "id", ids))
+    assert np.delete(mask, [1, 2]).all()
+    assert set(np.delete(weights, [1, 2])) <= {1.0, 10.0}
 
 
 def stream(seed: int, hours: int) -> tuple[list[int], float]:

@@ -50,6 +50,17 @@ def decoded(body: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
     if len(body) > LARGEST:
         reason = "it is too large"
         raise MalformedError(reason, f"{len(body):,} bytes, and {LARGEST:,} at most")
+    found = _parsed(body)
+    if halved(body):
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            reason = "a text in it has half a character"
+            raise MalformedError(reason) from None
+    return found
+
+
+def _parsed(body: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -68,6 +79,17 @@ def decoded(body: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
         reason = "it is not JSON"
         raise MalformedError(reason, told) from None
     return found
+
+
+def halved(body: bytes | str) -> bool:
+    r"""Tell whether JSON may hold half a character, which is part of no text.
+
+    >>> halved(rb'{"a": "\ud83d"}'), halved("{}")
+    (True, False)
+    """
+    if isinstance(body, str):
+        return "\\ud" in body or "\\uD" in body
+    return b"\\ud" in body or b"\\uD" in body
 
 
 def request_rows(body: Any, names: Names = NO_NAMES) -> list[Row]:  # noqa: ANN401

@@ -10,8 +10,9 @@ from pyarrow import ipc
 
 from monitor.quarantine import Quarantine
 from monitor.sources.base import SOURCES, Source
-from monitor.sources.storage import FileOptions, StoredFile, StoredFiles
-from monitor.sources.tables import FileRows
+from monitor.sources.counted import CountedOptions, counted
+from monitor.sources.storage import StoredFile, StoredFiles
+from monitor.sources.tables import ONE_TYPE, FileRows
 from monitor.window import Window
 
 _MAGIC = b"ARROW1"
@@ -23,7 +24,7 @@ _BATCH_ROWS = 65_536
 class ArrowSource:
     """Rows in Arrow IPC files, of both formats, told apart by how they begin."""
 
-    class Options(FileOptions):
+    class Options(CountedOptions):
         """What a user may set."""
 
     @staticmethod
@@ -31,7 +32,7 @@ class ArrowSource:
         """Return the source; nothing is read yet."""
         packed = tuple(f"{s}{end}" for s in _SUFFIXES for end in ("", ".gz", ".zst"))
         files = StoredFiles(options=options, base=base, suffixes=packed)
-        return FileRows(files, ArrowFormat(), timestamp)
+        return FileRows(files, counted(ArrowFormat(), options, timestamp), timestamp)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class ArrowFormat:
 
     noun: str = "Arrow file"
     keeps_types: bool = True
+    cure: str = ONE_TYPE
 
     def schema(self, file: StoredFile) -> pa.Schema:
         """Return the columns of a file."""

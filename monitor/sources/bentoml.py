@@ -52,6 +52,7 @@ class LoggedFormat:
     schemas: Files
     noun: str = "log of BentoML"
     keeps_types: bool = True
+    cure: str = "declare its type under `types:`"
 
     def schema(self, file: StoredFile) -> pa.Schema:
         """Return the columns of a log."""

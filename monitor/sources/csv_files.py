@@ -30,7 +30,8 @@ class TextOptions(FileOptions):
 
     types: Mapping[str, Kind] = {}
     """The types of columns: text, integer, number, boolean, date, time, unix_seconds,
-    unix_millis. Of the others the narrowest type is found that holds all values."""
+    unix_millis, unix_micros, unix_nanos. Of the others the narrowest type is found that
+    holds all values."""
     infer: bool = True
     """Find the types of the other columns, by reading each file once more; false
     means that there are the columns under `types` alone."""
@@ -77,7 +78,11 @@ def text_rows(
     """Return the source over files that a reader reads, typed as the options say."""
     declared = tuple(options.types.items())
     form = Typed(
-        reader=reader, declared=declared, zone=options.time_zone, infer=options.infer
+        reader=reader,
+        declared=declared,
+        zone=options.time_zone,
+        infer=options.infer,
+        timestamp=timestamp,
     )
     files = StoredFiles(options=options, base=base, suffixes=suffixes)
     return FileRows(files, form, timestamp)
@@ -136,8 +141,8 @@ class CsvReader:
                 "Fix: write UTF-8, compressed only with the suffix that says so"
             )
             raise SourceError(msg, permanent=True) from error
-        refuse_columns(name, names)
         told = tuple(one or f"column_{i + 1}" for i, one in enumerate(names))
+        refuse_columns(name, told)
         return told, block[end:], 1 + block.count(b"\n", 0, end)
 
 
@@ -188,9 +193,8 @@ class _Parsing:
             yield batch, lines
 
     def _parsed(self, block: bytes, kept_back: object) -> pa.Table:
-        wanted = [
-            name for name in self.names if self.columns is None or name in self.columns
-        ]
+        asked = set(self.names if self.columns is None else self.columns)
+        wanted = [name for name in self.names if name in asked]
         return pacsv.read_csv(
             pa.BufferReader(block),
             read_options=pacsv.ReadOptions(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,8 +22,7 @@ from monitor.sources.storage import (
     short,
     told,
 )
-from monitor.sources.texts import TIME, Kind
-from monitor.sources.texts import told as typed_as
+from monitor.sources.texts import TimeUnit, timed, timed_schema
 from monitor.window import EPOCH, Window
 
 
@@ -40,7 +39,7 @@ class DeltaSource:
         """The version to read; by default the newest."""
         as_of: datetime | None = None
         """Read the version that was the newest at that time."""
-        time_unit: Literal["seconds", "milliseconds"] | None = None
+        time_unit: TimeUnit | None = None
         """What the time is counted in, where it is a number since 1970."""
         date_partition: str | None = None
         """The partition column with the rows' date; by default date, dt, ds or day."""
@@ -57,7 +56,7 @@ class DeltaSource:
     def schema(self) -> pa.Schema:
         """Return the columns of the table."""
         with self._reading():
-            return wanted(self._place, self._told(_arrow(self._table())), None)[0]
+            return wanted(self._place, self._timed(_arrow(self._table())), None)[0]
 
     def identity(self) -> str:
         """Name the table and its version."""
@@ -73,31 +72,23 @@ class DeltaSource:
             table = self._table()
             stored = _arrow(table)
             refuse_without_time(self._place, stored, window, self._timestamp)
-            schema, names = wanted(self._place, self._told(stored), columns)
+            schema, names = wanted(self._place, self._timed(stored), columns)
             by = self._timestamp if window is not None else None
             if names is not None and by is not None and by not in names:
                 names = [*names, by]
             if names is not None and not names:
                 names = stored.names[:1]  # the rows still count
             found = table.scan(names, self._predicate(table, stored, window))
-            batches = map(self._timed, pa.RecordBatchReader.from_stream(found))
+            unit = self._options.time_unit
+            batches = (
+                timed(batch, self._timestamp, unit)
+                for batch in pa.RecordBatchReader.from_stream(found)
+            )
             yield from rows_of(batches, schema, window, by, self._place)
 
-    def _told(self, stored: pa.Schema) -> pa.Schema:
+    def _timed(self, stored: pa.Schema) -> pa.Schema:
         """Return the columns as they are told: a counted time as a time."""
-        place = stored.get_field_index(self._timestamp or "")
-        if self._options.time_unit is None or place < 0:
-            return stored
-        return stored.set(place, stored.field(place).with_type(TIME))
-
-    def _timed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Tell the times of a batch that are counted since 1970."""
-        unit = self._options.time_unit
-        place = batch.schema.get_field_index(self._timestamp or "")
-        if unit is None or place < 0:
-            return batch
-        times, _ = typed_as(batch.column(place), TIME, _UNITS[unit][0])
-        return batch.set_column(place, str(self._timestamp), times)
+        return timed_schema(stored, self._timestamp, self._options.time_unit)
 
     def _predicate(
         self,
@@ -148,17 +139,22 @@ class DeltaSource:
             if is_remote(self._place):
                 raise refused(what, error) from error
             msg = f"{what} ({short(error)})"
-            raise SourceError(msg, permanent=True) from error
+            # Files of a version that a VACUUM takes away; the next reading has a newer.
+            gone = isinstance(error, pa.ArrowException) and "not found" in str(error)
+            raise SourceError(msg, permanent=not gone) from error
 
 
 def _arrow(table: Any) -> pa.Schema:  # noqa: ANN401
     return pa.schema(table.schema().to_arrow())
 
 
-_UNITS = {
-    "seconds": (Kind.UNIX_SECONDS, timedelta(seconds=1)),
-    "milliseconds": (Kind.UNIX_MILLIS, timedelta(milliseconds=1)),
+_PER_UNIT: dict[TimeUnit, tuple[timedelta, int]] = {
+    "seconds": (timedelta(seconds=1), 1),
+    "milliseconds": (timedelta(milliseconds=1), 1),
+    "microseconds": (timedelta(microseconds=1), 1),
+    "nanoseconds": (timedelta(microseconds=1), 1_000),
 }
+"""How long each is, and how many of it are that long."""
 
 
 def _between(
@@ -166,14 +162,14 @@ def _between(
     stored: pa.Schema,
     start: datetime,
     end: datetime,
-    unit: str | None = None,
+    unit: TimeUnit | None = None,
 ) -> list[str]:
     """Write that a column lies in a stretch of time; nothing for other types."""
     kind = stored.field(column).type
     name = '"' + column.replace('"', '""') + '"'
     if unit is not None:
-        length = _UNITS[unit][1]
-        first, last = ((moment - EPOCH) // length for moment in (start, end))
+        length, many = _PER_UNIT[unit]
+        first, last = ((moment - EPOCH) // length * many for moment in (start, end))
         return [f"{name} >= {first}", f"{name} <= {last}"]
     if pa.types.is_timestamp(kind):
         zone = 'Some("UTC")' if kind.tz else "None"

@@ -62,6 +62,7 @@ def exploded(
         declared=tuple(options.types.items()),
         zone=options.time_zone,
         infer=options.infer,
+        timestamp=timestamp,
         keeps_types=True,
     )
     return FileRows(files, form, timestamp)

@@ -1,8 +1,8 @@
 """Row groups of a Parquet file: their times, and their columns read one at a time."""
 
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from monitor.errors import SourceError
 from monitor.landing.days import wherever
+from monitor.sources import storage
 from monitor.sources.unify import conformed_column, inside
 from monitor.window import EPOCH, Window
 
@@ -186,12 +187,13 @@ class Group:
         with reading(self.file.path):
             opened = self.file.opened(encoded)
             for name in there:
-                for batch in opened.iter_batches(
+                found = opened.iter_batches(
                     _PIECE_ROWS,
                     row_groups=[self.group],
                     columns=[name],
                     use_threads=False,
-                ):
+                )
+                for batch in whole(found, self._stored):
                     yield name, batch
 
     @property
@@ -224,23 +226,9 @@ class Groups:
     parts: Sequence[Group]
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> AbstractContextManager[None]:
     """Turn what can go wrong with a file into a SourceError that names it."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        msg = f"{path}: the file vanished while it was read"
-        raise SourceError(msg, permanent=False) from error
-    except PermissionError as error:
-        msg = f"{path}: the file may not be read. Fix: give driftd the right to read it"
-        raise SourceError(msg, permanent=True) from error
-    except (pa.ArrowException, OSError) as error:
-        msg = (
-            f"{path}: this is no whole Parquet file ({error}). "
-            "Fix: write it again, under another name that is changed when it is whole"
-        )
-        raise SourceError(msg, permanent=True) from error
+    return storage.reading(str(path), "Parquet file")
 
 
 def opened_file(path: Path, encoded: Sequence[str] = ()) -> pq.ParquetFile:
@@ -255,6 +243,20 @@ def opened_file(path: Path, encoded: Sequence[str] = ()) -> pq.ParquetFile:
         read_dictionary=[*encoded],
     )
     return wherever(path, opened)
+
+
+def whole(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches, and raise OSError where there were fewer rows than were promised.
+
+    Where a file was cut short, what reads it ends early and says nothing.
+    """
+    seen = 0
+    for batch in batches:
+        seen += batch.num_rows
+        yield batch
+    if seen != rows:
+        msg = f"{seen:,} rows, of which its footer promises {rows:,}"
+        raise OSError(msg)
 
 
 def times_of(

@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from monitor.errors import MalformedError, SourceError
-from monitor.payloads import decoded
+from monitor.payloads import decoded, halved
 from monitor.quarantine import Quarantine
 from monitor.sources.base import SOURCES, Source
 from monitor.sources.csv_files import PACKED, TextOptions, text_rows
@@ -110,7 +110,7 @@ def _values(
     texts = block.split(b"\n")
     full = [i for i, text in enumerate(texts) if text and not text.isspace()]
     try:
-        values = _DECODER.decode_lines(block)
+        values = [] if halved(block) else _DECODER.decode_lines(block)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         values = []
     if len(values) == len(full):

@@ -12,6 +12,7 @@ import pyarrow as pa
 from monitor.errors import SourceError
 from monitor.landing.days import wherever
 from monitor.sources.base import SOURCES, Source
+from monitor.sources.counted import CountedOptions, counted
 from monitor.sources.files import DATE_KEYS, DataFile, listed
 from monitor.sources.groups import (
     DataFooter,
@@ -23,9 +24,9 @@ from monitor.sources.groups import (
     reading,
     times_of,
 )
-from monitor.sources.storage import FileOptions, StoredFiles
+from monitor.sources.storage import StoredFiles
 from monitor.sources.stored_parquet import ParquetFormat
-from monitor.sources.tables import FileRows
+from monitor.sources.tables import ONE_TYPE, FileRows, differing
 from monitor.sources.unify import conformed, unified, within
 from monitor.sources.widths import batches
 from monitor.window import Window
@@ -39,16 +40,17 @@ class ParquetSource:
     that appear while a window is read belong to the next reading.
     """
 
-    class Options(FileOptions):
+    class Options(CountedOptions):
         """What a user may set."""
 
     @staticmethod
     def open(options: Options, *, base: Path, timestamp: str | None) -> Source:
         """Return the source: of files here, or of any that are reached by a network."""
-        if not options.remote:
+        if not options.remote and options.time_unit is None:
             return ParquetSource(options, base=base, timestamp=timestamp)
         files = StoredFiles(options=options, base=base, suffixes=(".parquet",))
-        return FileRows(files, ParquetFormat(timestamp=timestamp), timestamp)
+        form = counted(ParquetFormat(timestamp=timestamp), options, timestamp)
+        return FileRows(files, form, timestamp)
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class ParquetSource:
         self._found = files
         self._timestamp = timestamp
         self._footers: dict[Path, tuple[tuple[int, int], Footer]] = {}
+        self._remarks: tuple[str, ...] = ()
 
     def schema(self) -> pa.Schema:
         """Return the columns of all files, united by name."""
@@ -82,6 +85,10 @@ class ParquetSource:
             path = str(file.path.absolute())
             stamps.append((path, stat.st_size, stat.st_mtime_ns, stat.st_ino))
         return json.dumps(stamps)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Tell which columns of the last reading differ between files in their type."""
+        return self._remarks
 
     def read(
         self, window: Window | None, columns: Sequence[str] | None
@@ -131,7 +138,10 @@ class ParquetSource:
         ]
         parts = [(file, groups) for file, groups in parts if groups]
         told = [file for file, _ in parts] or every[-1:]
-        return self._wanted(told, every, columns), parts
+        schema = self._wanted(told, every, columns)
+        schemas = {str(file.path): self._footer(file).schema for file in told}
+        self._remarks = tuple(differing(schemas, schema, ONE_TYPE))
+        return schema, parts
 
     def _files(self) -> Sequence[DataFile]:
         if self._found is not None:

@@ -126,6 +126,7 @@ class SqlSource:
             moment = self._moment(every, self._timestamp or "", "role: timestamp")
             self._wait(connection, every, window)
             _refuse_numbers(connection, self._relation, moment, self._place)
+            self._refuse_other_texts(connection, moment)
         return _Reading(
             relation=self._relation,
             columns=wanted,
@@ -168,6 +169,15 @@ class SqlSource:
             )
             raise SourceError(msg, permanent=True)
         return found
+
+    def _refuse_other_texts(self, connection: Connection, moment: Column) -> None:
+        """Refuse texts that are no ISO times, of which none would lie in any window."""
+        if moment.kind is not Kind.WRITTEN:
+            return
+        here: ColumnElement[Any] = named(moment.name)
+        asked = select(here).select_from(self._relation).where(here.is_not(None))
+        first = connection.execute(asked.limit(1)).scalars().all()
+        values.array(first, moment, self._zone, self._place)
 
     def _wait(
         self, connection: Connection, every: dict[str, Column], window: Window

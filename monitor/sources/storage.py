@@ -4,7 +4,7 @@ import glob
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -111,6 +111,14 @@ class StoredFile:
     def opened(self) -> Any:  # noqa: ANN401 - pyarrow has no types
         """Open it to be read anywhere, as it is stored."""
         return self.filesystem.open_input_file(self.path)
+
+    def refuse_less(self) -> None:
+        """Raise SourceError where it is shorter than it was: what was read is not all.
+
+        One that grows is read on by the next reading. Objects in a store are whole.
+        """
+        if isinstance(self.filesystem, fs.LocalFileSystem):
+            refuse_less(Path(self.path), self.size)
 
 
 class Files(Protocol):
@@ -318,6 +326,14 @@ def connected(family: str, options: FileOptions) -> Any:  # noqa: ANN401
 def identity(files: Iterable[StoredFile]) -> str:
     """Name files with their sizes and times of change."""
     return json.dumps([(f.name, f.size, f.modified.isoformat()) for f in files])
+
+
+def refuse_less(path: Path, size: int) -> None:
+    """Raise SourceError where a file is shorter than it was when it was listed."""
+    with suppress(FileNotFoundError):  # what was open is read to its end
+        if path.stat().st_size < size:
+            msg = f"{path}: the file was cut short while it was read"
+            raise SourceError(msg, permanent=False)
 
 
 @contextmanager

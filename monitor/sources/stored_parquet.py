@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from monitor.quarantine import Quarantine
 from monitor.sources.groups import Footer
 from monitor.sources.storage import StoredFile
+from monitor.sources.tables import ONE_TYPE
 from monitor.sources.widths import batches
 from monitor.window import Window
 
@@ -25,6 +26,7 @@ class ParquetFormat:
     timestamp: str | None
     noun: str = "Parquet file"
     keeps_types: bool = True
+    cure: str = ONE_TYPE
 
     def schema(self, file: StoredFile) -> pa.Schema:
         """Return the columns of a file."""

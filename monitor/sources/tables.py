@@ -9,15 +9,20 @@ from typing import Protocol
 import pyarrow as pa
 
 from monitor.errors import SourceError
+from monitor.mrkdwn import visible
 from monitor.quarantine import Quarantine
 from monitor.sources.groups import times_of
 from monitor.sources.storage import Files, StoredFile, identity, reading
-from monitor.sources.texts import ARROW, Kind, misfit, narrowest, told
+from monitor.sources.texts import ARROW, COUNTED, TIME, Kind, misfit, narrowest, told
 from monitor.sources.unify import conformed, unified, within
 from monitor.window import Window
 
 MOST_COLUMNS = 10_000
 """Columns that a file may have; more are refused before they fill the memory."""
+ONE_TYPE = "write one type in all files"
+"""What to do where files that keep types differ in one."""
+_SHOWN = 20
+"""Columns that are named where one is missing."""
 
 
 class Format(Protocol):
@@ -31,6 +36,11 @@ class Format(Protocol):
     @property
     def keeps_types(self) -> bool:
         """Whether a file says its types, so that others need not be looked at."""
+        ...
+
+    @property
+    def cure(self) -> str:
+        """What to do where a column is of one type here and of another there."""
         ...
 
     def schema(self, file: StoredFile) -> pa.Schema:
@@ -90,6 +100,8 @@ class FileRows:
         looked_at = (held or every[-1:]) if self._format.keeps_types else every
         schemas = {file.name: self._schema(file) for file in looked_at}
         whole = unified(schemas.items())
+        if window is not None:
+            self._refuse_without_time(whole, every)
         wanted = _wanted(whole, every, columns)
         left_out, seen, empty = Quarantine(), 0, True
         for file in held:
@@ -99,11 +111,15 @@ class FileRows:
                     empty = False
                     yield rows
         if not seen and left_out.count:
-            msg = f"no {self._format.noun} can be read: {left_out.notes('rows')[0]}"
+            msg = (
+                f"no {self._format.noun} can be read: {left_out.notes('rows')[0]}. "
+                "Fix: correct what writes them, or the options of the source"
+            )
             raise SourceError(msg, permanent=True)
         if empty:
             yield pa.RecordBatch.from_pylist([], schema=wanted)
-        self._remarks = (*left_out.notes("rows"), *_differing(schemas, wanted))
+        told = differing(schemas, wanted, self._format.cure)
+        self._remarks = (*left_out.notes("rows"), *told)
 
     def _rows(
         self,
@@ -132,6 +148,23 @@ class FileRows:
                     times = times_of(batch, span[1], given, place)
                     rows = within(batch, times, span[0], place)
                 yield conformed(rows, wanted, file.name, given), batch.num_rows
+            file.refuse_less()
+
+    def _refuse_without_time(self, whole: pa.Schema, files: list[StoredFile]) -> None:
+        """Refuse a column of times that stands nowhere, and say which columns do."""
+        by = self._timestamp
+        if (
+            not whole.names
+            or by in whole.names
+            or any(by in f.partitions for f in files)
+        ):
+            return
+        shown = ", ".join(map(visible, whole.names[:_SHOWN]))
+        msg = (
+            f"{files[-1].name}: column {by!r} is not there, so its rows have no time. "
+            f"Fix: correct `role: timestamp`; the columns are: {shown}"
+        )
+        raise SourceError(msg + ", …" * (len(whole) > _SHOWN), permanent=True)
 
     def _schema(self, file: StoredFile) -> pa.Schema:
         with reading(file.name, self._format.noun):
@@ -165,7 +198,9 @@ def _wanted(
     return pa.schema([(name, kinds[name]) for name in columns if name in kinds])
 
 
-def _differing(schemas: Mapping[str, pa.Schema], wanted: pa.Schema) -> Iterator[str]:
+def differing(
+    schemas: Mapping[str, pa.Schema], wanted: pa.Schema, cure: str
+) -> Iterator[str]:
     """Name the columns that are read as text because files differ in their type."""
     for column in wanted:
         if not pa.types.is_string(column.type):
@@ -177,10 +212,7 @@ def _differing(schemas: Mapping[str, pa.Schema], wanted: pa.Schema) -> Iterator[
                 kinds.setdefault(str(schema.field(place).type), name)
         if len(kinds) > 1:
             where = ", ".join(f"{kind} in {name}" for kind, name in kinds.items())
-            yield (
-                f"column {column.name!r} is {where}: it is read as text. "
-                f"Fix: declare its type under `types:`"
-            )
+            yield f"column {column.name!r} is {where}: it is read as text. Fix: {cure}"
 
 
 # ── formats that keep no types ───────────────────────────────────────────────────
@@ -217,7 +249,9 @@ class Typed:
     declared: tuple[tuple[str, Kind], ...] = ()
     zone: str = "UTC"
     infer: bool = True
+    timestamp: str | None = None
     keeps_types: bool = False
+    cure: str = "declare its type under `types:`"
     _kinds: dict[str, Kind] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -231,16 +265,18 @@ class Typed:
 
     def schema(self, file: StoredFile) -> pa.Schema:
         """Return the columns of a file, with the narrowest type that holds each."""
-        kinds = self._kinds
         if not self.infer:
-            return pa.schema([(name, ARROW[kind]) for name, kind in kinds.items()])
+            return pa.schema([(name, ARROW[kind]) for name, kind in self.declared])
         found = _looked_at(self.reader, self.zone, file)
-        return pa.schema(
-            [
-                (one.name, ARROW[kinds[one.name]] if one.name in kinds else one.type)
-                for one in found
-            ]
-        )
+        return pa.schema([(one.name, self._kind(one)) for one in found])
+
+    def _kind(self, one: pa.Field) -> pa.DataType:
+        """Return a column's type: declared, or found."""
+        if one.name in self._kinds:
+            return ARROW[self._kinds[one.name]]
+        # One text that is no time costs its row, and not every window.
+        untimely = one.name == self.timestamp and pa.types.is_string(one.type)
+        return TIME if untimely else one.type
 
     def batches(
         self,
@@ -270,7 +306,7 @@ def typed(  # noqa: PLR0913, PLR0917 - what a value is told by
     columns, bad = [], {}
     for one in batch.schema:
         kind, declared = schema.field(one.name).type, kinds.get(one.name)
-        unix = declared if declared in {Kind.UNIX_SECONDS, Kind.UNIX_MILLIS} else None
+        unix = declared if declared in COUNTED else None
         values, places = told(batch.column(one.name), kind, unix, zone)
         columns.append(values)
         bad.update(dict.fromkeys(places, (one.name, kind)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,8 @@ class Kind(StrEnum):
     TIME = "time"
     UNIX_SECONDS = "unix_seconds"
     UNIX_MILLIS = "unix_millis"
+    UNIX_MICROS = "unix_micros"
+    UNIX_NANOS = "unix_nanos"
 
 
 ARROW: dict[Kind, pa.DataType] = {
@@ -33,8 +36,25 @@ ARROW: dict[Kind, pa.DataType] = {
     Kind.TIME: TIME,
     Kind.UNIX_SECONDS: TIME,
     Kind.UNIX_MILLIS: TIME,
+    Kind.UNIX_MICROS: TIME,
+    Kind.UNIX_NANOS: TIME,
 }
-_PER_SECOND = {Kind.UNIX_SECONDS: 1, Kind.UNIX_MILLIS: 1_000}
+COUNTED = {
+    Kind.UNIX_SECONDS: "s",
+    Kind.UNIX_MILLIS: "ms",
+    Kind.UNIX_MICROS: "us",
+    Kind.UNIX_NANOS: "ns",
+}
+"""What times are counted in, where they are counted since 1970."""
+TimeUnit = Literal["seconds", "milliseconds", "microseconds", "nanoseconds"]
+"""What a time that is a whole number may be counted in, since 1970."""
+_UNITS: dict[TimeUnit, Kind] = {
+    "seconds": Kind.UNIX_SECONDS,
+    "milliseconds": Kind.UNIX_MILLIS,
+    "microseconds": Kind.UNIX_MICROS,
+    "nanoseconds": Kind.UNIX_NANOS,
+}
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _TRUTHS = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"])
 _EXACT_DIGITS = 15
 """Digits of a whole number that a float holds; a longer one may be an id."""
@@ -63,8 +83,8 @@ def narrowest(values: pa.Array, zone: str = "UTC") -> pa.DataType:
     if _casts(texts, pa.date32()):
         return pa.date32()
     # Most texts are none, which the first of them tells at once.
-    some = _times(texts.slice(0, 1), zone) is not None
-    return TIME if some and _times(texts, zone) is not None else pa.string()
+    some = times(texts.slice(0, 1), zone) is not None
+    return TIME if some and times(texts, zone) is not None else pa.string()
 
 
 def told(
@@ -88,6 +108,27 @@ def told(
         msg = f"values of {values.type} cannot be told as {kind}. Fix: declare its type"
         raise SourceError(msg, permanent=True)
     return found, bad
+
+
+def timed_schema(
+    schema: pa.Schema, column: str | None, unit: TimeUnit | None
+) -> pa.Schema:
+    """Return a schema in which a column that is counted in a unit is a time."""
+    place = schema.get_field_index(column or "")
+    if unit is None or place < 0:
+        return schema
+    return schema.set(place, schema.field(place).with_type(TIME))
+
+
+def timed(
+    batch: pa.RecordBatch, column: str | None, unit: TimeUnit | None
+) -> pa.RecordBatch:
+    """Return a batch in which a column that is counted in a unit is a time."""
+    place = batch.schema.get_field_index(column or "")
+    if unit is None or place < 0:
+        return batch
+    times, _ = told(batch.column(place), TIME, _UNITS[unit])
+    return batch.set_column(place, str(column), times)
 
 
 def misfit(name: str, kind: pa.DataType) -> MalformedError:
@@ -124,15 +165,25 @@ def _cast(
 ) -> pa.Array | None:
     try:
         if unix is not None:
-            counted = values.cast(pa.float64())
-            micros = pc.multiply(counted, 1e6 / _PER_SECOND[unix])
-            return pc.round(micros).cast(pa.int64()).cast(pa.timestamp("us")).cast(kind)
+            return _since_1970(values, COUNTED[unix]).cast(kind)
         if pa.types.is_timestamp(kind) and pa.types.is_string(values.type):
-            found = _times(values, zone)
+            found = times(values, zone)
             return None if found is None else found.cast(kind)
+        if pa.types.is_null(kind) and values.null_count == len(values):
+            return pa.nulls(len(values))
         return values.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
+
+
+def _since_1970(values: pa.Array, unit: str) -> pa.Array:
+    """Return times that are counted in a unit; raises ArrowInvalid."""
+    try:
+        whole = values.cast(pa.int64())
+    except pa.ArrowInvalid:  # with a fraction
+        micros = pc.multiply(values.cast(pa.float64()), 1e6 / _PER_SECOND[unit])
+        return pc.round(micros).cast(pa.int64()).cast(TIME)
+    return whole.cast(pa.timestamp(unit, "UTC")).cast(TIME, safe=unit != "ns")
 
 
 def _casts(texts: pa.Array, kind: pa.DataType) -> bool:
@@ -145,7 +196,8 @@ def _casts(texts: pa.Array, kind: pa.DataType) -> bool:
 
 def _is_code(texts: pa.Array, kind: pa.DataType) -> bool:
     """Tell whether numbers would lose something that their texts have."""
-    for first, last in _LED_BY_NOUGHT:
+    noughts = pc.any(pc.starts_with(texts, "0")).as_py()
+    for first, last in _LED_BY_NOUGHT if noughts else ():
         led = pc.and_(pc.greater_equal(texts, first), pc.less(texts, last))
         if pc.any(led).as_py():
             return True
@@ -156,8 +208,12 @@ def _is_code(texts: pa.Array, kind: pa.DataType) -> bool:
     return bool(pc.any(long).as_py())
 
 
-def _times(texts: pa.Array, zone: str) -> pa.Array | None:
-    """Return times in UTC; None where a text is no time."""
+def times(texts: pa.Array, zone: str = "UTC") -> pa.Array | None:
+    """Return the times that texts tell, in UTC; None where one is no time.
+
+    What is finer than a microsecond is cut off; `zone` is where clocks without a zone
+    stood.
+    """
     found = _stamped(texts, TIME)
     if found is not None:
         return found
@@ -171,7 +227,7 @@ def _times(texts: pa.Array, zone: str) -> pa.Array | None:
     if with_zone is None or naive is None:
         return None
     # A clock that is set back tells an hour twice: the first is taken.
-    here = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest")
+    here = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest")
     return pc.coalesce(with_zone, here.cast(TIME))
 
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.errors import SourceError
+from monitor.sources.texts import times as told_times
 from monitor.window import Window
 
 _UNITS = ("s", "ms", "us", "ns")
@@ -125,15 +126,15 @@ def _moments(times: pa.Array, place: str) -> pa.Array:
     if pa.types.is_date(kind):
         return times.cast(pa.timestamp("ms")).cast(pa.timestamp("ms", "UTC"))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        for target in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
-            try:
-                return times.cast(target).cast(pa.timestamp("us", "UTC"))
-            except pa.ArrowInvalid:
-                continue
+        written = told_times(times.cast(pa.string()))
+        if written is not None:
+            return written
     msg = (
         f"{place} is {kind}, which cannot be read as a time. "
         "Fix: write timestamps, or texts such as 2013-04-01T06:30:00Z"
     )
+    if pa.types.is_integer(kind):
+        msg += ", or say what it counts since 1970: `time_unit`, or its type in `types`"
     raise SourceError(msg, permanent=True)
 
 

@@ -5,12 +5,15 @@ kilobytes can decode to gigabytes. What the longest of them is, the dictionary t
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
 from itertools import groupby, islice
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from monitor.sources.groups import whole
 
 BATCH_ROWS = 65_536
 """Rows that are decoded at once where their values are short."""
@@ -36,7 +39,9 @@ def batches(
         with again(names) as kept:
             rows = {g: _rows(kept, g, some) for g, some in doubtful.items()}
     for size, some in groupby(groups, key=rows.__getitem__):
-        yield from parts.iter_batches(size, row_groups=[*some], columns=columns)
+        taken = [*some]
+        found = parts.iter_batches(size, row_groups=taken, columns=columns)
+        yield from whole(found, sum(map(partial(_size, parts.metadata), taken)))
 
 
 def _doubtful(metadata: Any, group: int, texts: Container[str]) -> list[str]:  # noqa: ANN401
@@ -51,6 +56,10 @@ def _doubtful(metadata: Any, group: int, texts: Container[str]) -> list[str]:  #
         and chunk.has_dictionary_page
         and chunk.total_uncompressed_size * most > _MOST_BYTES
     ]
+
+
+def _size(metadata: Any, group: int) -> int:  # noqa: ANN401 - pyarrow has no types
+    return int(metadata.row_group(group).num_rows)
 
 
 def _rows(kept: pq.ParquetFile, group: int, names: list[str]) -> int:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from monitor.errors import SourceError
 from monitor.sources.database.columns import MICROSECONDS, Column, Kind
+from monitor.sources.texts import times
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -83,11 +84,13 @@ def _in_utc(local: pa.Array, zone: ZoneInfo) -> pa.Array:
 
 
 def _read(texts: pa.Array, zone: ZoneInfo) -> pa.Array:
-    """Read times written as texts, all with a zone or all without."""
-    try:
-        return texts.cast(MICROSECONDS)
-    except pa.ArrowInvalid:
-        return _in_utc(texts.cast(pa.timestamp("us")), zone)
+    """Read times written as texts; raises ValueError where one is none."""
+    found = times(texts, zone.key)
+    if found is None:
+        bad = next(one for one in texts if times(pa.array([one]), zone.key) is None)
+        msg = f"{str(bad)[:40]!r} is no time"
+        raise ValueError(msg)
+    return found
 
 
 def _bool(value: Any) -> bool:  # noqa: ANN401 - any driver's

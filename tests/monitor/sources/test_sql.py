@@ -2,8 +2,10 @@
 
 import gc
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -444,3 +446,19 @@ def source_of(url: str) -> Source:
 def test_a_server_is_named_without_who_reads_it() -> None:
     url = "postgresql://ann:secret@db.example:5433/warehouse"
     assert Server.of(url, Path()).name == "postgresql://db.example:5433/warehouse"
+
+
+@pytest.mark.parametrize("written", ["03/01/2026 00:30", " 2026-03-01", "20260301"])
+def test_texts_of_which_no_window_would_find_any_are_refused(
+    written: str, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "log.db")) as base:
+        base.execute("CREATE TABLE log (i integer, t text)")
+        base.execute("INSERT INTO log VALUES (1, ?)", [written])
+        base.commit()
+    options = {"url": "sqlite:///log.db", "table": "log"}
+    source = open_source(
+        Plugin(type="sql", options=options, base=tmp_path), timestamp="t"
+    )
+    with pytest.raises(SourceError, match="is no time"):
+        list(source.read(Window(START, START + HOUR), None))

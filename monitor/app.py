@@ -274,8 +274,8 @@ class App:
                 monitor=turn.watch.monitor,
                 window=turn.window,
                 schema=ahead(turn.watch.section.table, turn.assessment.verdicts),
-                reference=turn.baseline.sample,
-                current=turn.assessment.sample,
+                reference=turn.assessment.crowd.rows(turn.baseline.sample),
+                current=turn.assessment.crowd.rows(turn.assessment.sample),
                 model_version=turn.assessment.version,
             )
         )

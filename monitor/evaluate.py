@@ -7,7 +7,7 @@ notices, the store) is decided elsewhere, on the Assessment that this returns.
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from monitor.arrival import NOTHING_SEEN, Past, Standing
 from monitor.baseline import KEPT_ROWS, Baseline
 from monitor.capture import captured
 from monitor.config import Model, Monitor
+from monitor.crowd import EVERYONE, Crowd, least_rows
 from monitor.engines.base import Counted, Engine, remarks
 from monitor.engines.local import usual_threads
 from monitor.feeds import Feeds, with_outcomes
@@ -46,7 +47,7 @@ from monitor.raw import (
 )
 from monitor.series import Level, Series, planned
 from monitor.skew import NO_SKEW, Skew, compared_names, row_skew
-from monitor.window import EPOCH, Window, rfc3339
+from monitor.window import Window, rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,8 @@ class Watch:
             segment
             for segment in reference.bins.segments
             if segment.name in asked.where
-            or _rows(reference.segments.get(segment.name)) >= asked.min_rows
+            or _rows(reference.segments.get(segment.name))
+            >= least_rows(segment, asked.min_rows, self.section.source.personal)
         ]
         checks = None if asked.checks is None else frozenset(asked.checks)
         inside = in_segments(entries, segments, checks=checks, min_rows=asked.min_rows)
@@ -161,7 +163,8 @@ _NOTHING = Captured()
 class Assessment:
     """What one window came to: the verdicts, and what they were made from.
 
-    There is no window where rows were evaluated that carry no time.
+    There is no window where rows were evaluated that carry no time. `crowd` has made
+    of verdicts and notes what people may read, and makes it of rows.
     """
 
     watch: Watch
@@ -178,6 +181,7 @@ class Assessment:
     mistakes: Mistakes | None = None
     standing: Standing | None = None
     notes: tuple[str, ...] = ()
+    crowd: Crowd = EVERYONE
 
     @property
     def traffic(self) -> int:
@@ -206,7 +210,7 @@ class Assessment:
             "status": self.status.value,
             "verdicts": [verdict_dict(verdict) for verdict in self.verdicts],
             "labels": self.standing.to_dict() if self.standing else None,
-            "row_skew": self.skew.to_dict(),
+            "row_skew": self.crowd.told(self.skew.to_dict()),
             "incidents": list(incidents),
             "notes": list(self.notes),
         }
@@ -279,9 +283,8 @@ def assess(  # noqa: PLR0913 - all that one window depends on
     `earlier` holds the windows that a trailing reference is made of, with their stored
     profiles; None where the reference is the training data. Labels known after `as_of`
     are not looked at; `labels` is what was seen of them before. Raises SourceError when
-    the predictions cannot be read;
-    recomputed features and labels that cannot be are UNKNOWN with the cause, and take
-    nothing else along.
+    the predictions cannot be read; recomputed features and labels that cannot be are
+    UNKNOWN with the cause, and take nothing else along.
     """
     section = watch.section
     bins, key = baseline.reference.bins, section.table.first(Role.ID)
@@ -301,18 +304,18 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         known = (evidence, section, window, feeds, baseline, as_of)
         joined = with_outcomes(*known, by_row=Subject.SAMPLE in labelled)
         evidence, standing = labels.beside(*joined, section)
-    ordered = {entry.column for entry in entries if entry.check.ordered}
-    raw = _raw(window, feeds, reference, past, counted.profile).keeping_order(ordered)
-    verdicts = _judged(watch, entries, reference, replace(evidence, values=raw))
-    told = left_out_of(left_out, feeds)
+    raw = _raw(window, feeds, reference, past, counted.profile)
+    verdicts = _judged(watch, entries, reference, evidence, raw)
     small = notes(entries, verdicts, reference, counted.profile, *watch.spending)
+    told = (*left_out_of(left_out, feeds), *earlier_told, *of_rows(standing, skew))
+    crowd = Crowd.of(section.source.personal, reference.profile, counted.profile)
     return Assessment(
         watch=watch,
         version=version,
         window=window,
         baseline_id=baseline.id,
         reference_rows=reference.profile.rows,
-        verdicts=tuple(verdicts),
+        verdicts=tuple(map(crowd.verdict, verdicts)),
         profile=counted.profile,
         sample=counted.sample.table,
         outcomes=evidence.outcomes,
@@ -320,7 +323,8 @@ def assess(  # noqa: PLR0913 - all that one window depends on
         skew=skew,
         mistakes=_mistakes(watch, window, evidence),
         standing=standing,
-        notes=(*told, *earlier_told, *of_rows(standing, skew), *small),
+        notes=tuple(map(crowd.text, (*told, *small))),
+        crowd=crowd,
     )
 
 
@@ -335,7 +339,7 @@ def _seen(
     return Evidence(
         profile=counted.profile,
         centre=window.centre if window else None,
-        span=_span(window),
+        span=window.span if window else None,
         reference_outcomes=baseline.outcomes,
         segments=_parts(counted.profile, window),
         **_sampled(watch, baseline, counted, window),
@@ -359,24 +363,22 @@ def _mistakes(
     return Mistakes.of(evidence.sample, watch.section.table, window, every)
 
 
-def _span(window: Window | None) -> tuple[int, int] | None:
-    """Return when a window begins and ends, in microseconds since the Unix epoch."""
-    if window is None:
-        return None
-    micro = timedelta(microseconds=1)
-    return (window.start - EPOCH) // micro, (window.end - EPOCH) // micro
-
-
 def _judged(
-    watch: Watch, entries: Sequence[Entry], reference: Reference, evidence: Evidence
+    watch: Watch,
+    entries: Sequence[Entry],
+    reference: Reference,
+    evidence: Evidence,
+    raw: RawRows,
 ) -> list[Verdict]:
     """Make the checks and judge them; columns are read again side by side."""
-    raw = any(entry.check.subject is Subject.VALUES for entry in entries)
+    ordered = {entry.column for entry in entries if entry.check.ordered}
+    evidence = replace(evidence, values=raw.keeping_order(ordered))
+    again = any(entry.check.subject is Subject.VALUES for entry in entries)
     with ThreadPoolExecutor(usual_threads()) as pool:
         return evaluate(
             entries,
             reference,
-            replace(evidence, walk=pool.map) if raw else evidence,
+            replace(evidence, walk=pool.map) if again else evidence,
             alpha=watch.alpha,
             correction=Correction(watch.settings.correction),
         )

@@ -93,7 +93,12 @@ def _levels(model: Model, names: Sequence[str]) -> dict[str, list[str]]:
             counts[name].update(level_counts(column))
             if len(counts[name]) > MAX_LEVELS:
                 del counts[name]
-    return {name: [k for k, _ in found.most_common()] for name, found in counts.items()}
+    personal = model.source.personal
+    few = dict.fromkeys(personal.columns, personal.min_rows) if personal else {}
+    return {
+        name: [k for k, rows in found.most_common() if rows >= few.get(name, 0)]
+        for name, found in counts.items()
+    }
 
 
 def _dividing(model: Model) -> list[Column]:

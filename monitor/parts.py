@@ -15,6 +15,7 @@ from monitor.baseline import Baseline, keeps_stretches
 from monitor.comparison import build_baseline
 from monitor.config import Config, Model, Plugin
 from monitor.consequence import Listener, Situation, Trainer
+from monitor.crowd import Crowd
 from monitor.engines.base import Engine, Rows
 from monitor.errors import SourceError
 from monitor.evaluate import Watch
@@ -225,7 +226,9 @@ class Baselines:
                     rows=built.reference.profile.rows,
                 )
             )
-            for doubt in absent(built.reference.bins):
+            personal = watch.section.source.personal
+            crowd = Crowd.of(personal, built.reference.profile)
+            for doubt in map(crowd.text, absent(built.reference.bins)):
                 log.warning("segment_value_absent", model=watch.model, note=doubt)
         return Baseline.from_bytes(kept.content)
 

@@ -12,15 +12,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PREFIX = "pii-"
+MIN_ROWS = 10
+"""Rows that hold a value which people are told by its pseudonym, at least."""
 _PSEUDONYM = re.compile(r"pii-[0-9a-f]{32}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personal:
-    """Which columns of a model hold personal values, and the key that hides them."""
+    """Which columns of a model hold personal values, and the key that hides them.
+
+    A pseudonym that fewer than `min_rows` rows hold is shown to nobody.
+    """
 
     columns: frozenset[str]
     key: bytes = field(repr=False)
+    min_rows: int = MIN_ROWS
 
     def pseudonym(self, value: str) -> str:
         """Return what stands for a value.

@@ -22,6 +22,7 @@ from monitor.baseline import Baseline
 from monitor.config import Model, Monitor
 from monitor.config.scalars import next_fire
 from monitor.consequence import Outcome, follow
+from monitor.crowd import Crowd
 from monitor.cycle import EVALUATION
 from monitor.errors import SourceError
 from monitor.evaluate import Watch, verdict_dict
@@ -211,13 +212,15 @@ def _judge(watch: Watch, baseline: Baseline, found: LabelJoin) -> list[Verdict]:
             for name, part in reference.segments.items()
         },
     )
-    return suite.evaluate(
+    crowd = Crowd.of(watch.section.source.personal, reference.profile)
+    verdicts = suite.evaluate(
         entries,
         reference,
         judged_by(evidence, baseline, found),
         alpha=budget.of_period(watch.section),
         correction=Correction.HOLM,
     )
+    return [crowd.verdict(one) for one in verdicts]
 
 
 def _body(

@@ -33,6 +33,12 @@ class Window:
         return self.end - self.start
 
     @property
+    def span(self) -> tuple[int, int]:
+        """When it begins and ends, in microseconds since the Unix epoch."""
+        micro = timedelta(microseconds=1)
+        return (self.start - EPOCH) // micro, (self.end - EPOCH) // micro
+
+    @property
     def centre(self) -> int:
         """The middle of the window, in microseconds since 1970."""
         return ((self.start - EPOCH) + self.length / 2) // timedelta(microseconds=1)

@@ -325,11 +325,13 @@ class Model(Node):
         """The columns whose values are hidden."""
         return frozenset(name for name, column in self.columns.items() if column.pii)
 
-    def hiding(self, key: bytes) -> "Model":
+    def hiding(self, privacy: Privacy) -> "Model":
         """Return the same model, none of whose sources tells a personal value."""
         if not self.personal:
             return self
-        personal = Personal(columns=self.personal, key=key)
+        personal = Personal(
+            columns=self.personal, key=privacy.secret, min_rows=privacy.min_rows
+        )
 
         def hidden(source: Plugin) -> Plugin:
             return replace(source, personal=personal)
@@ -387,8 +389,8 @@ class Config(Node):
     def _hide(self) -> "Config":
         """Let no source tell a personal value, whoever opens it."""
         if self.privacy is not None:
-            key = self.privacy.secret
-            hidden = {name: model.hiding(key) for name, model in self.models.items()}
+            privacy = self.privacy
+            hidden = {n: model.hiding(privacy) for n, model in self.models.items()}
             object.__setattr__(self, "models", hidden)
         return self
 

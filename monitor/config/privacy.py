@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationInfo, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, model_validator
 
 from checks.schema import Kind, Role
 from monitor.config.document import Substituted
 from monitor.config.node import Node
 from monitor.config.plugin import base_of
+from monitor.privacy import MIN_ROWS
 from monitor.problems import Problem, mistake
 
 SHORTEST = 16
@@ -22,6 +23,7 @@ class Privacy(Node):
     """What hides personal values: a key that stands nowhere in the config."""
 
     key: SecretStr
+    min_rows: int = Field(MIN_ROWS, ge=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -30,7 +32,8 @@ class Privacy(Node):
             message = "this is no section with a key"
             raise mistake(message, _FROM_OUTSIDE)
         if "key_file" in written:
-            return {"key": _in_file(base_of(info) / str(written["key_file"]))}
+            rest = {name: told for name, told in written.items() if name != "key_file"}
+            return rest | {"key": _in_file(base_of(info) / str(written["key_file"]))}
         key = written.get("key")
         if key is not None and not isinstance(key, Substituted):
             message = "the key stands in the file"

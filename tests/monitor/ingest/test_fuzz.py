@@ -13,7 +13,7 @@ from monitor.ingest import Desk, IngestApi, described
 from monitor.server import Server
 from tests.monitor.ingest.pushed import NOW, config, nothing
 
-EXAMPLES, ADDRESSES = 25, 4
+EXAMPLES, ADDRESSES = 25, 5
 
 
 @pytest.fixture(scope="module")

@@ -35,21 +35,26 @@ def next_run(
     """
     best: Sequence[Sized] = ()
     size = 0
-    for start in range(len(files)):
+    ends = _ends(files, breaks)
+    for start, end in enumerate(ends):
         total, largest = 0, 0
-        for end in range(start, min(len(files), start + MOST_FILES)):
-            if end > start and _broken(files[end - 1], files[end], breaks):
-                break
-            total += files[end].bytes
-            largest = max(largest, files[end].bytes)
+        for place in range(start, min(end, start + MOST_FILES)):
+            total += files[place].bytes
+            largest = max(largest, files[place].bytes)
             if total > MOST_BYTES:
                 break
-            length = end - start + 1
+            length = place + 1 - start
             enough = length >= max(2, least) and 3 * largest <= 2 * total
             if enough and (-length, total) < (-len(best), size or total + 1):
-                best, size = files[start : end + 1], total
+                best, size = files[start : place + 1], total
     return best
 
 
-def _broken(before: Sized, after: Sized, breaks: Collection[int]) -> bool:
-    return any(before.file.first < b <= after.file.first for b in breaks)
+def _ends(files: Sequence[Sized], breaks: Collection[int]) -> Sequence[int]:
+    """Tell of each file how far a run from there may go."""
+    ends = [len(files)] * len(files)
+    for place in range(len(files) - 2, -1, -1):
+        before, after = files[place].file.first, files[place + 1].file.first
+        broken = any(before < number <= after for number in breaks)
+        ends[place] = place + 1 if broken else ends[place + 1]
+    return ends

@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 from monitor.clock import SystemClock
 from monitor.ingest import Desk, IngestApi, desk
-from monitor.landing import landing
+from monitor.landing import landing, merging
 from monitor.opening import read_config
 from monitor.server import Server
 from tests.monitor.ingest.pushed import nothing
@@ -24,9 +25,10 @@ LONGEST = 0.3
 
 
 def live(folder: Path, port: int, up: int) -> None:
-    """Serve until killed; segments are small, so that they land all the time."""
+    """Serve until killed; segments are small, and land and are merged all the time."""
     landing.SEGMENT_BYTES = 2_000
     desk.LANDING_EVERY = 0.03
+    merging.QUIET, merging.GRACE = timedelta(0), timedelta(milliseconds=50)
     config = read_config(folder / "driftd.yaml", {})
     clock = SystemClock()
     with (
@@ -34,7 +36,10 @@ def live(folder: Path, port: int, up: int) -> None:
         Server(IngestApi(taking, nothing), port=port),
     ):
         os.write(up, b"!")
-        signal.pause()
+        while True:  # the desk itself merges when nothing waits, as here something does
+            time.sleep(0.02)
+            for intake in taking.intakes.values():
+                intake.landing.merge(clock.now())
 
 
 def main(folder: Path, port: int, seed: int, kills: int) -> None:

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.landing import Folder, Landing, LandingError, Shape
+from monitor.landing import Folder, Landing, LandingError, Shape, merging
 from monitor.landing.days import wherever
 from monitor.landing.folder import Rows
-from monitor.landing.merging import QUIET
 from tests.monitor.landing.steps import Killed, full_at, killed_at, watched
 
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
@@ -52,6 +51,11 @@ class World:
             known = ("row", value) if key is None else (key, ago)
             self.accepted.setdefault(known, value)
 
+    def land(self, rows: list[Sent]) -> None:
+        """Send rows, and land them and all before."""
+        self.send(rows)
+        self.landing.land(self.now, everything=True)
+
     def work(self, what: str, step: int, end: str) -> None:
         """Land or merge; the process is killed, or the disk full, at some step."""
 
@@ -75,10 +79,10 @@ class World:
         self.look()
 
     def wait(self) -> None:
-        """Let the day become quiet; by then all readers have opened their files."""
-        self.now += QUIET
+        """Let what was set aside expire; by then all readers have read it."""
         while self.readers:
             self.opened()
+        self.now += merging.GRACE
 
     def begin(self) -> None:
         """Begin to read: files are found, and not opened yet."""
@@ -109,25 +113,23 @@ class World:
 
 STEP = st.integers(0, 24)
 KEY = st.none() | st.integers(0, 5)
+ROWS = st.lists(
+    st.tuples(KEY, st.sampled_from([0, 0, 1, None])), min_size=1, max_size=3
+)
+END = st.sampled_from(["well", "well", "killed", "full"])
 ACTS = st.one_of(
-    st.tuples(
-        st.just("send"),
-        st.lists(
-            st.tuples(KEY, st.sampled_from([0, 0, 1, None])), min_size=1, max_size=3
-        ),
-    ),
-    st.tuples(
-        st.just("work"),
-        st.sampled_from(["land", "merge", "merge"]),
-        STEP,
-        st.sampled_from(["well", "well", "killed", "full"]),
-    ),
-    st.tuples(st.sampled_from(["wait", "begin", "opened"])),
+    st.tuples(st.just("send"), ROWS),
+    st.tuples(st.just("land"), ROWS),
+    st.tuples(st.just("land"), ROWS),
+    st.tuples(st.just("work"), st.just("land"), STEP, END),
+    st.tuples(st.just("work"), st.just("merge"), STEP, END),
+    st.tuples(st.just("work"), st.just("merge"), STEP, END),
+    st.tuples(st.sampled_from(["wait", "begin", "begin", "opened"])),
 )
 
 
 @settings(max_examples=25)
-@given(acts=st.lists(ACTS, min_size=5, max_size=30))
+@given(acts=st.lists(ACTS, min_size=12, max_size=30))
 def test_each_accepted_row_is_read_once_whatever_interleaves(
     acts: list[tuple[object, ...]],
 ) -> None:
@@ -138,6 +140,7 @@ def test_each_accepted_row_is_read_once_whatever_interleaves(
         # Not the machine dies here, but the process.
         patch.setattr(os, "fsync", lambda _: None)
         patch.setattr(os, "fdatasync", lambda _: None)
+        patch.setattr(merging, "QUIET", timedelta(0))
         world = World(Path(folder))
         for act, *details in acts:
             getattr(world, str(act))(*details)

@@ -111,7 +111,8 @@ class Desk:
     def _merge(self, intake: Intake) -> None:
         began = self.now()
         if intake.landing.merge(began, self._is_idle):
-            self._merging_from = self.now() + _RESTS * (self.now() - began)
+            ended = self.now()
+            self._merging_from = ended + _RESTS * (ended - began)
 
     def _is_idle(self) -> bool:
         """Tell whether nothing waits that is more urgent than small files."""

@@ -21,7 +21,7 @@ from monitor.landing.compaction import (
     compacted,
     landed_keys,
 )
-from monitor.landing.days import is_merged, keys_path, standing
+from monitor.landing.days import keys_path, standing
 from monitor.landing.folder import Folder
 from monitor.landing.keys import Keys, write_keys
 from monitor.landing.merging import Merging
@@ -254,7 +254,7 @@ class Landing:
             contents, self.shape, lambda day: self._known(day, number)
         ):
             repeated += part.repeated
-            if part.table.num_rows and not self._stands(part.day, number):
+            if part.table.num_rows:
                 written.add(self._write(part, number))
                 rows += part.table.num_rows
         if number in self._recovered:
@@ -280,14 +280,6 @@ class Landing:
         for file in standing(self.folder.path / f"date={day}"):
             if file.merged or file.first != but:
                 yield landed_keys(file.path, self.shape)
-
-    def _stands(self, day: str, number: int) -> bool:
-        """Tell whether what a segment has of a day was merged into a file already.
-
-        It has left the log before, unless the disk takes back what it has confirmed,
-        or a person puts back a file: then the rows are not to stand twice.
-        """
-        return is_merged(number, standing(self.folder.path / f"date={day}"))
 
     def _write(self, part: Part, number: int) -> Path:
         """Write a day's rows whole or not at all, durably."""

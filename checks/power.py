@@ -9,10 +9,11 @@ which it turns; for levels the real check is made on some windows, the same each
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import special
@@ -20,6 +21,7 @@ from scipy import special
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.displacement import drawn, gathered, marred, moved, points, spread
 from checks.errors import Unmeasurable
+from checks.frontier import Frontier
 from checks.interval import Z
 from checks.profile import Profile
 from checks.quality.volume import Usual
@@ -163,13 +165,32 @@ def mute(
 def able(entry: Entry, reference: Reference, rows: int, level: float) -> bool | None:
     """Tell whether a check could fire on so many rows of its column, whatever they are.
 
-    None for a check whose power is not known, or that cannot be made.
+    None for a check whose power is not known, or that cannot be made. What follows
+    from earlier answers for the same reference is not worked out again.
     """
     try:
         sight = _sight(entry, reference, rows, level)
-        return None if sight is None else sight.plenty or sight.can()
+        if sight is None or sight.plenty:
+            return None if sight is None else True
+        known = _FOUND.setdefault(reference, {})
+        wanted = _asked(entry)
+        frontier = known.get(wanted, Frontier())
+        answer = frontier.at(sight.rows, level)
+        if answer is None:
+            answer = sight.can()
+            known[wanted] = frontier.learned(sight.rows, level, answer=answer)
     except Unmeasurable:
         return None
+    return answer
+
+
+_FOUND: WeakKeyDictionary[Reference, dict[Hashable, Frontier]] = WeakKeyDictionary()
+
+
+def _asked(entry: Entry) -> Hashable:
+    """Return all of an entry that its answer depends on, beside rows and level."""
+    options = tuple(sorted((name, repr(v)) for name, v in entry.options.items()))
+    return entry.check.name, entry.column, entry.threshold, options
 
 
 def waiting(power: float, for_: int, of: int | None) -> float:

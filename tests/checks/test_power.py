@@ -14,7 +14,7 @@ from checks.displacement import gathered, moved
 from checks.evidence import Evidence
 from checks.example import reference, window
 from checks.family import family_of, level_of
-from checks.power import Reach, mute, reach, waiting
+from checks.power import Reach, able, mute, reach, waiting
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task
@@ -269,3 +269,41 @@ def test_a_moved_profile_keeps_the_mean_that_it_was_given() -> None:
 
     mean = (inside + beyond) / found.n
     assert mean == pytest.approx(float(COLUMNS["counts"].mean()) + 0.5, abs=1e-4)
+
+
+def test_what_earlier_answers_tell_is_what_would_be_worked_out() -> None:
+    rng = np.random.default_rng(8)
+    days = [
+        {
+            "x": rng.normal(0.3 * rng.normal(), 1, 200).tolist(),
+            "few": rng.poisson(0.2, 200).astype(float).tolist(),
+            "city": rng.choice(NAMES, 200, p=SHARE).tolist(),
+        }
+        for _ in range(30)
+    ]
+    tables = [pa.table(day) for day in days]
+    bins = Bins.fit(
+        Schema.of(
+            [
+                Column(name="x", kind=Kind.NUMERIC),
+                Column(name="few", kind=Kind.NUMERIC),
+                Column(name="city", kind=Kind.CATEGORICAL),
+            ]
+        ),
+        pa.concat_tables(tables),
+    )
+    known = Reference.of(bins, [bins.profile(one) for one in tables], timed=True)
+    entries = plan(bins.schema, Task.NONE)
+    places = [
+        (int(rows), float(level))
+        for rows in (1, 3, 10, 30, 100, 400)
+        for level in (1e-9, 1e-5, 1e-3, 0.02)
+    ]
+    answers = []
+    for place in rng.permutation(len(places)):
+        rows, level = places[place]
+        for wanted in entries:
+            told = able(wanted, known, rows, level)
+            assert told == able(wanted, replace(known), rows, level)  # knows nothing
+            answers.append(told)
+    assert {True, False, None} == set(answers)

@@ -1,7 +1,9 @@
 """Which files a path means: a file, a folder, a glob, and their hive partitions."""
 
+import fnmatch
 import glob
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -23,13 +25,6 @@ class DataFile:
     path: Path
     partitions: Mapping[str, str | None] = field(default_factory=dict)
 
-    def may_hold(self, window: Window, keys: Iterable[str], slack: timedelta) -> bool:
-        """Tell whether rows of the window can lie in it, judged by its date partition.
-
-        `slack` allows for dates of another time zone and for rows that were late.
-        """
-        return may_hold(self.partitions, window, keys, slack)
-
 
 def may_hold(
     partitions: Mapping[str, str | None],
@@ -37,7 +32,10 @@ def may_hold(
     keys: Iterable[str],
     slack: timedelta,
 ) -> bool:
-    """Tell whether rows of a window can lie under such partitions, judged by a date."""
+    """Tell whether rows of a window can lie under such partitions, judged by a date.
+
+    `slack` allows for dates of another time zone and for rows that were late.
+    """
     for key in keys:
         day = _as_date(partitions.get(key))
         if day is not None:
@@ -48,21 +46,50 @@ def may_hold(
     return True
 
 
-def listed(patterns: Iterable[str], base: Path, *suffixes: str) -> list[DataFile]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """The window whose files are asked for, and what tells that others are not."""
+
+    window: Window
+    keys: Sequence[str]
+    slack: timedelta
+
+    def may_hold(self, partitions: Mapping[str, str | None]) -> bool:
+        """Tell whether rows of the window can lie in files of such partitions."""
+        return may_hold(partitions, self.window, self.keys, self.slack)
+
+    def may_lie_below(self, folders: Sequence[str], rest: Sequence[str]) -> bool:
+        """Tell whether they can lie below some folders, by a pattern's further parts.
+
+        A date that is told farther down may count for more than one that is told here.
+        """
+        return any(map(self._may_date, rest[:-1])) or self.may_hold(partitions(folders))
+
+    def _may_date(self, part: str) -> bool:
+        key, _, _ = part.partition("=")
+        return key in self.keys or glob.has_magic(key)
+
+
+def listed(
+    patterns: Iterable[str], base: Path, *suffixes: str, near: Near | None = None
+) -> list[DataFile]:
     """Return the files that the patterns mean, each once, sorted by path.
 
     A folder means all files below it that end in one of the `suffixes`. Names that
-    begin with `_` or `.` belong to whoever writes the data. Raises SourceError when
-    nothing is there.
+    begin with `_` or `.` belong to whoever writes the data. With `near`, only files
+    that can hold rows of its window. Raises SourceError when nothing is there.
     """
     found: dict[Path, DataFile] = {}
     for pattern in patterns:
-        for file in _matching(base / pattern, suffixes):
-            found.setdefault(file.path, file)
-    return [found[path] for path in sorted(found)]
+        for file in _matching(base / pattern, suffixes, near):
+            if near is None or near.may_hold(file.partitions):
+                found.setdefault(file.path, file)
+    return [found[path] for path in sorted(found, key=lambda path: path.parts)]
 
 
-def _matching(pattern: Path, suffixes: tuple[str, ...]) -> list[DataFile]:
+def _matching(
+    pattern: Path, suffixes: tuple[str, ...], near: Near | None
+) -> list[DataFile]:
     if "\0" in str(pattern):
         msg = f"{str(pattern)!r} is no path"
         raise SourceError(msg, permanent=True)
@@ -70,15 +97,16 @@ def _matching(pattern: Path, suffixes: tuple[str, ...]) -> list[DataFile]:
         return [DataFile(path=pattern, partitions=partitions(pattern.parts[-3:-1]))]
     if pattern.is_dir():
         root = pattern
-        paths = [p for p in pattern.rglob("*") if p.name.endswith(suffixes)]
+        paths = [str(p) for p in pattern.rglob("*") if p.name.endswith(suffixes)]
         if not paths:
             ends = " or ".join(suffixes)
             msg = f"{pattern}: no file in this folder ends in {ends}"
             raise SourceError(msg, permanent=False)
     elif glob.has_magic(str(pattern)):
         root = _root(pattern)
-        paths = [Path(p) for p in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207 - Path.glob reads no absolute pattern
-        if not paths:
+        paths = _expanded(root, pattern.parts[len(root.parts) :], near)
+        # That nothing is there is told apart from that nothing is near.
+        if not paths and (near is None or not _expanded_all(pattern)):
             msg = f"{pattern}: no file matches. Fix: correct the path, or wait for data"
             raise SourceError(msg, permanent=False)
     else:
@@ -86,12 +114,61 @@ def _matching(pattern: Path, suffixes: tuple[str, ...]) -> list[DataFile]:
             f"{pattern}: there is no such file. Fix: correct the path, or put it there"
         )
         raise SourceError(msg, permanent=True)
-    return [
-        DataFile(path=path, partitions=partitions(path.relative_to(root).parts[:-1]))
-        for path in paths
-        if not any(p[0] in "._" for p in path.relative_to(root).parts)
-        and path.is_file()
-    ]
+    return list(_below(root, paths))
+
+
+def _expanded_all(pattern: Path) -> list[str]:
+    return glob.glob(str(pattern), recursive=True)
+
+
+def _expanded(root: Path, parts: Sequence[str], near: Near | None) -> list[str]:
+    """Return the paths that the parts of a glob mean, below a folder.
+
+    Folders of other dates than those that are near are not looked into: a source may
+    have years of them.
+    """
+    if near is None or "**" in parts:
+        return _expanded_all(root.joinpath(*parts))
+    found = [""]
+    for place, part in enumerate(parts[:-1], 1):
+        rest = parts[place:]
+        found = [
+            folder
+            for above in found
+            for folder in _named(root, above, part)
+            if near.may_lie_below(folder.split(os.sep), rest)
+        ]
+    names = [name for above in found for name in _named(root, above, parts[-1])]
+    return names if root == Path() else [os.path.join(root, name) for name in names]
+
+
+def _named(root: Path, above: str, part: str) -> list[str]:
+    """Return what one part of a glob means in a folder, by its path below the root."""
+    place = os.path.join(root, above)
+    if not glob.has_magic(part):
+        found = [part] if os.path.lexists(os.path.join(place, part)) else []
+    else:
+        try:
+            every = os.listdir(place)
+        except OSError:
+            return []  # it is no folder, or went away
+        hidden = part.startswith(".")
+        found = [n for n in fnmatch.filter(every, part) if hidden or n[0] != "."]
+    return [f"{above}{os.sep}{name}" if above else name for name in found]
+
+
+def _below(root: Path, paths: Iterable[str]) -> Iterator[DataFile]:
+    """Walk over the data files among paths below a folder.
+
+    A source may have thousands of files, and is asked for them at each reading: they
+    are told apart as texts.
+    """
+    above = "" if root == Path() else os.path.join(root, "")
+    for path in paths:
+        below = path.removeprefix(above).split(os.sep)
+        hidden = any(part[:1] in {"_", "."} for part in below)
+        if not hidden and os.path.isfile(path):
+            yield DataFile(path=Path(path), partitions=partitions(below[:-1]))
 
 
 def _root(pattern: Path) -> Path:
@@ -110,8 +187,13 @@ def partitions(folders: Iterable[str]) -> dict[str, str | None]:
     >>> partitions(["log", "date=2013-04-01", "region=eu%2Fwest"])
     {'date': '2013-04-01', 'region': 'eu/west'}
     """
-    split = (unquote(folder).partition("=") for folder in folders if "=" in folder)
-    return {k: None if v == _NULL_PARTITION else v for k, _, v in split}
+    found: dict[str, str | None] = {}
+    for folder in folders:
+        if "=" in folder:
+            named = unquote(folder) if "%" in folder else folder
+            key, _, value = named.partition("=")
+            found[key] = None if value == _NULL_PARTITION else value
+    return found
 
 
 def _as_date(text: str | None) -> date | None:

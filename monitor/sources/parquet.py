@@ -13,7 +13,7 @@ from monitor.errors import SourceError
 from monitor.landing.days import wherever
 from monitor.sources.base import SOURCES, Source
 from monitor.sources.counted import CountedOptions, counted
-from monitor.sources.files import DATE_KEYS, DataFile, listed
+from monitor.sources.files import DATE_KEYS, DataFile, Near, listed
 from monitor.sources.groups import (
     DataFooter,
     Footer,
@@ -130,34 +130,29 @@ class ParquetSource:
         if window is not None and self._timestamp is None:
             msg = "no column says when a row was served. Fix: give one role: timestamp"
             raise SourceError(msg, permanent=True)
-        every = self._files()
         parts = [
-            (file, self._footer(file).groups(window))
-            for file in every
-            if window is None or self._may_hold(file, window)
+            (file, self._footer(file).groups(window)) for file in self._files(window)
         ]
         parts = [(file, groups) for file, groups in parts if groups]
-        told = [file for file, _ in parts] or every[-1:]
-        schema = self._wanted(told, every, columns)
+        told = [file for file, _ in parts] or self._files()[-1:]
+        schema = self._wanted(told, columns)
         schemas = {str(file.path): self._footer(file).schema for file in told}
         self._remarks = tuple(differing(schemas, schema, ONE_TYPE))
         return schema, parts
 
-    def _files(self) -> Sequence[DataFile]:
+    def _files(self, window: Window | None = None) -> list[DataFile]:
+        """List the files that can hold rows of a window; all of them for None."""
+        near = None
+        if window is not None:
+            named, slack = self._options.date_partition, self._options.partition_slack
+            keys = DATE_KEYS if named is None else (named,)
+            near = Near(window=window, keys=keys, slack=slack)
         if self._found is not None:
-            return self._found
-        return listed(self._options.patterns, self._base, ".parquet")
-
-    def _may_hold(self, file: DataFile, window: Window) -> bool:
-        named = self._options.date_partition
-        keys = DATE_KEYS if named is None else (named,)
-        return file.may_hold(window, keys, self._options.partition_slack)
+            return [f for f in self._found if near is None or near.may_hold(f.partitions)]
+        return listed(self._options.patterns, self._base, ".parquet", near=near)
 
     def _wanted(
-        self,
-        files: Iterable[DataFile],
-        every: Iterable[DataFile],
-        columns: Sequence[str] | None,
+        self, files: Iterable[DataFile], columns: Sequence[str] | None
     ) -> pa.Schema:
         """Return the schema of a reading: the columns asked for that there are."""
         footers = ((str(f.path), self._footer(f).schema) for f in files)
@@ -165,7 +160,8 @@ class ParquetSource:
         if columns is None:
             return schema
         kinds = {field.name: field.type for field in schema}
-        kinds = {**_partition_types(every), **kinds}
+        if not kinds.keys() >= set(columns):  # what all folders say tells a type
+            kinds = {**_partition_types(self._files()), **kinds}
         return pa.schema([(name, kinds[name]) for name in columns if name in kinds])
 
     def _rows(

@@ -4,9 +4,10 @@ What is learned is learned from predictions of the last weeks, of which a bounde
 is kept by the hash of their id: the same ones whatever order they come in.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,15 +23,14 @@ from checks.suite import Entry
 from checks.values import hashes
 from monitor.baseline import outcome_columns
 from monitor.config import Model
-from monitor.engines.base import Rows
+from monitor.engines.base import Rows, pieces
 from monitor.feeds import Feeds
 from monitor.ids import as_text, column, instant, instants, pick
 from monitor.labels import LabelJoin
+from monitor.recall import ALL, Firsts, Gathering, Recall, farthest
 from monitor.store.records import LEARNED, Arrival, Run
 from monitor.window import Window
 
-KEPT = 200_000
-"""Predictions from which delays are learned at most."""
 MICRO = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -68,71 +68,97 @@ def curve_of(seen: Arrival | None) -> Curve | None:
         return None  # too few labels, or written by a newer driftd
 
 
-def learn(
-    section: Model, feeds: Feeds, now: datetime, back: timedelta | None = None
+def learn(  # noqa: PLR0913 - what is learned from, and what is known of it
+    section: Model,
+    feeds: Feeds,
+    now: datetime,
+    back: timedelta | None = None,
+    *,
+    recall: Recall | None = None,
+    name: str = "",
 ) -> Learned | None:
     """Learn how long a model's labels take; None where they carry no times.
 
-    From predictions as far `back` as is said, or as the config says. Raises
-    SourceError, or ChecksError for ids that are none.
+    From predictions as far `back` as is said, or as the config says; `recall` is what
+    was read of the model `name` before. Raises SourceError, or ChecksError for ids that
+    are none.
     """
     labels, made_at = section.labels, section.time_column
     if labels is None or labels.timestamp is None or made_at is None:
         return None
     if feeds.labels is None:
         return None
+    recall, end = recall or Recall(0), instant(now)
     columns = outcome_columns(section.table, labels.timestamp)
     window = Window(now - (back or labels.looks_back), now)
-    keys, made = _kept(feeds.predictions, window, columns.id, made_at)
-    most = int(keys[-1]) if len(keys) else 0
+    made = _made(recall, name, feeds.predictions, window, (columns.id, made_at))
+    keys, most = made.keys, int(made.keys[-1]) if len(made.keys) else 0
     known = np.full(len(keys), np.iinfo(np.int64).max)
-    newest, end = -1, instant(now)
-    since = Window(window.start, now + MICRO)
-    names = [columns.id, columns.label, labels.timestamp]
-    for table in _tables(feeds.labels, since, names):
-        there = pc.is_valid(column(table, columns.label))
-        table = table.filter(there)  # noqa: PLW2901 - a label that was taken back is none
-        when = instants(column(table, labels.timestamp), labels.timestamp)
-        ids = hashes(as_text(column(table, columns.id)))
-        seen = (when <= end) & (when > 0)
-        newest = max(newest, int(when[seen].max(initial=-1)))
-        rows = np.flatnonzero(seen & (ids <= most))
-        place = np.searchsorted(keys, ids[rows])
-        hit = keys[np.minimum(place, len(keys) - 1)] == ids[rows] if len(keys) else rows
-        np.minimum.at(known, place[hit], when[rows][hit])
+    newest = -1
+    found = recall.walk(
+        (name, "labels"),
+        pieces(
+            feeds.labels,
+            Window(window.start, now + MICRO),
+            [columns.id, columns.label, labels.timestamp],
+        ),
+        partial(_known, columns.id, columns.label, labels.timestamp, end),
+        needed=most,
+        most=partial(farthest, made),
+    )
+    for part in found:
+        newest = max(newest, part.newest)
+        some = part.upto(most)
+        place = np.searchsorted(keys, some.keys)
+        hit = keys[np.minimum(place, len(keys) - 1)] == some.keys if len(keys) else []
+        np.minimum.at(known, place[hit], some.times[hit])
     labelled = known <= end
     return Learned(
-        delays=Delays.of(made, np.where(labelled, known, 0), labelled, end),
+        delays=Delays.of(made.times, np.where(labelled, known, 0), labelled, end),
         window=window,
         as_of=now,
         newest=EPOCH + newest * MICRO if newest >= 0 else None,
     )
 
 
-def _tables(rows: Rows, window: Window, names: Sequence[str]) -> Iterator[pa.Table]:
-    for batch in rows.read(window, list(names)):
-        yield pick(pa.Table.from_batches([batch]), "rows", *names)
+def _made(
+    recall: Recall, name: str, rows: Rows, window: Window, names: tuple[str, str]
+) -> Firsts:
+    """Return when predictions were made first, of those that are kept."""
+    for needed in (0, ALL):
+        gathered = Gathering()
+        parts = recall.walk(
+            (name, "predictions"),
+            pieces(rows, window, names),
+            partial(_predicted, *names),
+            needed=needed,
+            most=gathered.farthest,
+        )
+        for part in parts:
+            gathered.add(part)
+        found = gathered.done()
+        if found.enough:
+            break  # otherwise less is held than there is to be kept
+    return found
 
 
-def _kept(rows: Rows, window: Window, key: str, time: str) -> tuple[Any, Ints]:
-    """Return the smallest hashes of ids, in order, and when each was made first."""
-    keys, made = np.empty(0, np.uint64), np.empty(0, np.int64)
-    for table in _tables(rows, window, [key, time]):
-        ids = column(table, key)
-        valid = np.asarray(pc.and_(pc.is_valid(ids), pc.is_valid(table[time])))
-        keys = np.concatenate([keys, hashes(as_text(ids))[valid]])
-        made = np.concatenate([made, instants(column(table, time), time)[valid]])
-        if len(keys) > 2 * KEPT:
-            keys, made = _fewer(keys, made)
-    return _fewer(keys, made)
+def _predicted(key: str, time: str, batch: pa.RecordBatch) -> Firsts:
+    """Return the ids of predictions, and when they were made."""
+    table = pick(pa.Table.from_batches([batch]), "rows", key, time)
+    ids = column(table, key)
+    valid = np.asarray(pc.and_(pc.is_valid(ids), pc.is_valid(table[time])))
+    when = instants(column(table, time), time)
+    return Firsts(keys=hashes(as_text(ids))[valid], times=when[valid])
 
 
-def _fewer(keys: Any, made: Ints) -> tuple[Any, Ints]:  # noqa: ANN401 - 64-bit words
-    """Keep each id once, as it was made first, and of these the smallest hashes."""
-    order = np.lexsort((made, keys))
-    keys, made = keys[order], made[order]
-    first = np.append(True, keys[1:] != keys[:-1]) if len(keys) else np.empty(0, bool)
-    return keys[first][:KEPT], made[first][:KEPT]
+def _known(key: str, label: str, time: str, end: int, batch: pa.RecordBatch) -> Firsts:
+    """Return the ids of labels, and when they came; one that was taken back is none."""
+    table = pick(pa.Table.from_batches([batch]), "rows", key, label, time)
+    table = table.filter(pc.is_valid(column(table, label)))
+    when = instants(column(table, time), time)
+    seen = (when <= end) & (when > 0)
+    keys, times = hashes(as_text(column(table, key)))[seen], when[seen]
+    return Firsts(keys=keys, times=times, newest=int(times.max(initial=-1)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

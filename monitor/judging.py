@@ -20,6 +20,7 @@ from monitor.evaluate import Assessment, Watch, assess
 from monitor.learning import labels_before, learn_daily
 from monitor.mistakes import Mistakes
 from monitor.parts import Baselines, Parts
+from monitor.recall import Recall
 from monitor.store.records import Run
 from monitor.window import Window
 
@@ -61,6 +62,7 @@ class ByData:
         self._parts = parts
         self._baselines = baselines
         self._learned: dict[str, datetime] = {}
+        self._recall = Recall()
 
     def __call__(
         self, watch: Watch, window: Window, version: str | None, now: datetime
@@ -68,7 +70,7 @@ class ByData:
         """Evaluate one window as far as it goes."""
         if self._learned.get(watch.model) != now:  # windows are caught up at one moment
             self._learned[watch.model] = now
-            learn_daily(self._parts, watch.model, watch.section, now)
+            learn_daily(self._parts, watch.model, watch.section, now, self._recall)
         baseline, assessment, cause = self._attempt(watch, window, version, now)
         if assessment is not None:
             return Judged(

@@ -11,6 +11,7 @@ from monitor.errors import SourceError
 from monitor.evaluate import Watch
 from monitor.logs import logger
 from monitor.parts import Parts
+from monitor.recall import Recall
 from monitor.store import Arrival
 from monitor.window import Window
 
@@ -24,10 +25,13 @@ MOST_SEEN = 30
 """Earlier windows whose labels tell what is usual."""
 
 
-def learn_daily(parts: Parts, name: str, model: Model, now: datetime) -> None:
+def learn_daily(
+    parts: Parts, name: str, model: Model, now: datetime, recall: Recall
+) -> None:
     """Learn how long a model's labels take, unless that was done today.
 
-    What cannot be read is told, and keeps nobody from anything.
+    `recall` is what was read before. What cannot be read is told, and keeps nobody
+    from anything.
     """
     store = parts.store
     version = store.current_version(name)
@@ -38,7 +42,8 @@ def learn_daily(parts: Parts, name: str, model: Model, now: datetime) -> None:
         return
     try:
         back = _looks_back(model.labels, last)
-        found = learn(model, parts.feeds(model, version), now, back)
+        feeds = parts.feeds(model, version)
+        found = learn(model, feeds, now, back, recall=recall, name=name)
     except (SourceError, ChecksError, pa.ArrowException) as error:
         log.warning("delays_not_learned", model=name, cause=str(error))
         return

@@ -85,6 +85,33 @@ class Fragmented(Protocol):
         ...
 
 
+Piece = tuple[str | None, Iterator[pa.RecordBatch]]
+"""Some of a window's rows, beside a name that tells them, and what they hold, from all
+others: None where the window cuts through what they are stored in, or nobody can."""
+
+
+@runtime_checkable
+class Pieced(Protocol):
+    """Rows that also come in pieces, each of which says when it is the same again."""
+
+    def pieces(self, window: Window, columns: Sequence[str] | None) -> Iterator[Piece]:
+        """Walk over what `read` would yield, piece by piece; raises SourceError."""
+        ...
+
+
+def pieces(
+    rows: Rows, window: Window, columns: Sequence[str] | None
+) -> Iterator[Piece]:
+    """Walk over the pieces of some rows: one without a name where they have none.
+
+    Raises SourceError.
+    """
+    if isinstance(rows, Pieced):
+        yield from rows.pieces(window, columns)
+    else:
+        yield None, rows.read(window, columns)
+
+
 @runtime_checkable
 class Remarking(Protocol):
     """Rows of which some may have been left out, or told otherwise than meant."""

@@ -59,6 +59,11 @@ class Footer:
             if span is None or (span[0] < end and span[1] >= start)
         ]
 
+    def within(self, window: Window) -> bool:
+        """Tell whether all rows that have a time are known to lie in the window."""
+        start, end = (_nanoseconds(t) for t in (window.start, window.end))
+        return all(s is not None and start <= s[0] and s[1] < end for s in self.spans)
+
 
 class Footers:
     """The stored footers of the files that are at hand; others are let go.

@@ -26,12 +26,25 @@ class Hidden:
         self, window: Window | None, columns: Sequence[str] | None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a window; raises SourceError as the source does."""
-        for batch in self.source.read(window, columns):
-            arrays = [
-                self._shown(name, array)
-                for name, array in zip(batch.schema.names, batch.columns, strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays(arrays, schema=self._told(batch.schema))
+        yield from map(self._batch, self.source.read(window, columns))
+
+    def pieces(
+        self, window: Window, columns: Sequence[str] | None
+    ) -> Iterator[tuple[str | None, Iterator[pa.RecordBatch]]]:
+        """Yield the same rows as the source's pieces; one where it has none."""
+        split = getattr(self.source, "pieces", None)
+        if split is None:
+            yield None, self.read(window, columns)
+            return
+        for name, batches in split(window, columns):
+            yield name, map(self._batch, batches)
+
+    def _batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        arrays = [
+            self._shown(name, array)
+            for name, array in zip(batch.schema.names, batch.columns, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._told(batch.schema))
 
     def fragments(self, window: Window | None) -> Any:  # noqa: ANN401 - as the source's
         """Return the rows column by column; None where the source has batches alone."""

@@ -67,6 +67,19 @@ class IngestSource:
         if empty:
             yield pa.RecordBatch.from_pylist([], schema=schema)
 
+    def pieces(
+        self, window: Window, columns: Sequence[str] | None
+    ) -> Iterator[tuple[str | None, Iterator[pa.RecordBatch]]]:
+        """Yield the same rows file by file; what is in the log has no name."""
+        rows = self._rows()
+        landed = self._landed(rows)
+        schema = self._schema(rows, landed, columns)
+        place = str(self._folder.path)
+        for name, batches in landed.pieces(window, columns) if landed else ():
+            yield name, (conformed(batch, schema, place, {}) for batch in batches)
+        logged = self._logged(rows, window)
+        yield None, (conformed(one, schema, f"{place} (log)", {}) for one in logged)
+
     def fragments(self, window: Window | None) -> Groups | None:
         """Return the rows as row groups; None while some of them are in the log."""
         rows = self._rows(window)

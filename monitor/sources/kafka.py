@@ -105,6 +105,12 @@ class KafkaSource:
         """Yield the rows of a window as the port promises."""
         return self._landed.read(window, columns)
 
+    def pieces(
+        self, window: Window, columns: Sequence[str] | None
+    ) -> Iterator[tuple[str | None, Iterator[pa.RecordBatch]]]:
+        """Yield the same rows file by file; what is in the log has no name."""
+        return self._landed.pieces(window, columns)
+
     def fragments(self, window: Window | None) -> Groups | None:
         """Return the rows as row groups; None while some of them are in the log."""
         return self._landed.fragments(window)

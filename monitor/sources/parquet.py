@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
 
@@ -30,6 +31,9 @@ from monitor.sources.tables import ONE_TYPE, FileRows, differing
 from monitor.sources.unify import conformed, unified, within
 from monitor.sources.widths import batches
 from monitor.window import Window
+
+Stamp = tuple[int, int, int]
+"""What changes when a file is written again."""
 
 
 @SOURCES.register("parquet")
@@ -68,7 +72,6 @@ class ParquetSource:
         self._base = base
         self._found = files
         self._timestamp = timestamp
-        self._footers: dict[Path, tuple[tuple[int, int], Footer]] = {}
         self._remarks: tuple[str, ...] = ()
 
     def schema(self) -> pa.Schema:
@@ -102,6 +105,17 @@ class ParquetSource:
                 yield batch
         if empty:
             yield pa.RecordBatch.from_pylist([], schema=schema)
+
+    def pieces(
+        self, window: Window, columns: Sequence[str] | None
+    ) -> Iterator[tuple[str | None, Iterator[pa.RecordBatch]]]:
+        """Yield the same rows file by file; one that a window cuts has no name."""
+        schema, parts = self._planned(window, columns)
+        yield None, iter([pa.RecordBatch.from_pylist([], schema=schema)])
+        for file, groups in parts:
+            stamp, footer = KNOWN.of(file.path, self._timestamp)
+            name = f"{file.path.absolute()} {stamp}" if footer.within(window) else None
+            yield name, self._rows(file, groups, window, schema)
 
     def fragments(self, window: Window | None) -> Groups:
         """Return the same rows as row groups, whose columns are read one at a time."""
@@ -190,21 +204,52 @@ class ParquetSource:
 
     def _footer(self, file: DataFile) -> Footer:
         """Read a file's footer, or remember it while the file stays as it is."""
-        with reading(file.path):
-            stat = wherever(file.path, Path.stat)
-            stamp = (stat.st_mtime_ns, stat.st_size)
-            known = self._footers.get(file.path)
-            if known is not None and known[0] == stamp:
-                return known[1]
-            with opened_file(file.path) as opened:
-                footer = Footer.of(opened, self._timestamp)
-        _refuse_twins(file.path, footer.schema.names)
-        last = next(reversed(self._footers.values()), None)
-        if last is not None and last[1].schema.equals(footer.schema, True):  # noqa: FBT003 - with its metadata
-            # Thousands of files mostly have one schema: it is held once.
-            footer = replace(footer, schema=last[1].schema)
-        self._footers[file.path] = (stamp, footer)
-        return footer
+        return KNOWN.of(file.path, self._timestamp)[1]
+
+
+class Known:
+    """The footers of files that stay as they are, the last so many that were asked for.
+
+    Sources are opened anew for each window, and look at the same files again. May be
+    shared by threads.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Know nothing yet."""
+        self._most = most
+        self._lock = Lock()
+        self._held: dict[tuple[Path, str | None], tuple[Stamp, Footer]] = {}
+
+    def of(self, path: Path, timestamp: str | None) -> tuple[Stamp, Footer]:
+        """Return a file's footer, beside what tells it from the file's later ones.
+
+        Raises SourceError.
+        """
+        key = (path.absolute(), timestamp)
+        with reading(path):
+            stat = wherever(path, Path.stat)
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            with self._lock:
+                held = self._held.pop(key, None)
+                if held is not None and held[0] == stamp:
+                    self._held[key] = held
+                    return held
+            with opened_file(path) as opened:
+                footer = Footer.of(opened, timestamp)
+        _refuse_twins(path, footer.schema.names)
+        with self._lock:
+            last = next(reversed(self._held.values()), None)
+            if last is not None and last[1].schema.equals(footer.schema, True):  # noqa: FBT003 - with its metadata
+                # Thousands of files mostly have one schema: it is held once.
+                footer = replace(footer, schema=last[1].schema)
+            self._held[key] = (stamp, footer)
+            if len(self._held) > self._most:
+                del self._held[next(iter(self._held))]
+        return stamp, footer
+
+
+KNOWN = Known(4096)
+"""The footers that this process knows."""
 
 
 def given(file: DataFile, stored: Container[str]) -> dict[str, pa.Scalar]:

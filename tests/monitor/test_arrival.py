@@ -15,7 +15,7 @@ from checks.delays import Delays
 from checks.outcomes import BinaryOutcomes
 from checks.verdict import Status
 from checks.weighed import Weighed
-from monitor import arrival
+from monitor import recall
 from monitor.arrival import Standing, curve_of, learn, usual
 from monitor.config import Model
 from monitor.cycle import Turn
@@ -140,7 +140,7 @@ def test_of_very_many_predictions_some_are_kept_and_tell_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     predictions, labels = history(20_000)
-    monkeypatch.setattr(arrival, "KEPT", 4_000)
+    monkeypatch.setattr(recall, "KEPT", 4_000)
 
     found = learn(model(horizon="40d"), feeds(predictions, labels), NOW)
 

@@ -50,10 +50,7 @@ class IngestSource:
         self, window: Window | None, columns: Sequence[str] | None
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a window as the port promises."""
-        if window is not None and self._timestamp is None:
-            msg = "no column says when a row was served. Fix: give one role: timestamp"
-            raise SourceError(msg, permanent=True)
-        rows = self._rows(window)
+        rows = self._timed(window)
         landed = self._landed(rows)
         schema = self._schema(rows, landed, columns)
         place, empty = str(self._folder.path), True
@@ -71,7 +68,7 @@ class IngestSource:
         self, window: Window, columns: Sequence[str] | None
     ) -> Iterator[tuple[str | None, Iterator[pa.RecordBatch]]]:
         """Yield the same rows file by file; what is in the log has no name."""
-        rows = self._rows()
+        rows = self._timed(window)
         landed = self._landed(rows)
         schema = self._schema(rows, landed, columns)
         place = str(self._folder.path)
@@ -87,6 +84,13 @@ class IngestSource:
         if landed is None or any(True for _ in self._logged(rows, window)):
             return None
         return landed.fragments(window)
+
+    def _timed(self, window: Window | None) -> Rows:
+        """Look at what a window may have, by a time that there must be."""
+        if window is not None and self._timestamp is None:
+            msg = "no column says when a row was served. Fix: give one role: timestamp"
+            raise SourceError(msg, permanent=True)
+        return self._rows(window)
 
     def _rows(self, window: Window | None) -> Rows:
         """Look at what a window may have; raises SourceError where nothing ever came.

@@ -162,7 +162,9 @@ class ParquetSource:
             keys = DATE_KEYS if named is None else (named,)
             near = Near(window=window, keys=keys, slack=slack)
         if self._found is not None:
-            return [f for f in self._found if near is None or near.may_hold(f.partitions)]
+            return [
+                f for f in self._found if near is None or near.may_hold(f.partitions)
+            ]
         return listed(self._options.patterns, self._base, ".parquet", near=near)
 
     def _wanted(

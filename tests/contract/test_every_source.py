@@ -20,6 +20,7 @@ from checks.profile import Bins
 from checks.schema import Column, Kind, Role, Schema
 from checks.weight import WEIGHT
 from monitor.config import Plugin, Sampling
+from monitor.engines.base import pieces
 from monitor.engines.local import LocalEngine
 from monitor.errors import SourceError
 from monitor.sampling import Decider, sampled
@@ -296,3 +297,21 @@ def test_a_sample_of_it_is_the_rows_that_their_ids_choose(
     profile = LocalEngine(2).count(rows, window, bins, keep=9, by="id").profile
     seen = rows.read(window, ["id", WEIGHT])
     assert profile.rows == sum(batch.num_rows for batch in seen) > 0
+
+
+@pytest.mark.parametrize("days", [0.3, 1, 3])
+def test_pieces_are_the_rows_of_the_window_and_named_ones_say_when_they_change(
+    stage: Stage, tmp_path: Path, days: float
+) -> None:
+    window = Window(START, START + days * DAY)
+    source = opened(stage, table(), tmp_path)
+    first = [(name, list(batches)) for name, batches in pieces(source, window, ["id"])]
+    second = [(name, list(batches)) for name, batches in pieces(source, window, ["id"])]
+    names = [name for name, _ in first if name is not None]
+
+    found = [
+        row for _, part in first for batch in part for row in batch["id"].to_pylist()
+    ]
+    assert sorted(found) == sorted(read(source, window, ["id"])["id"].to_pylist())
+    assert len(set(names)) == len(names)
+    assert first == second

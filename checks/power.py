@@ -9,11 +9,10 @@ which it turns; for levels the real check is made on some windows, the same each
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import special
@@ -21,9 +20,7 @@ from scipy import special
 from checks.column import ColumnProfile, LevelProfile, NumericProfile
 from checks.displacement import drawn, gathered, marred, moved, points, spread
 from checks.errors import Unmeasurable
-from checks.frontier import Frontier
 from checks.interval import Z
-from checks.profile import Profile
 from checks.quality.volume import Usual
 from checks.reference import Reference
 from checks.statistic import Statistic
@@ -105,11 +102,11 @@ def reach(entry: Entry, reference: Reference, rows: int, level: float) -> Reach 
     """
     if UNITS.get(entry.check.name) is Unit.FACTOR:
         return _volume(entry, reference, rows, level)
-    sight = _sight(entry, reference, rows, level)
-    if sight is None:
+    seen = sight(entry, reference, rows, level)
+    if seen is None:
         return None
-    shift = sight.smallest() if sight.rows and sight.can() else None
-    unknown = sight.rows < entry.min_rows
+    shift = seen.smallest() if seen.rows and seen.can() else None
+    unknown = seen.rows < entry.min_rows
     cause = needed = None
     if shift is None or unknown:
         shift = None
@@ -123,8 +120,8 @@ def reach(entry: Entry, reference: Reference, rows: int, level: float) -> Reach 
         check=entry.check.name,
         column=entry.column or "",
         unit=_unit(entry, reference.column(entry.column or "")),
-        rows=sight.rows,
-        effective=sight.effective,
+        rows=seen.rows,
+        effective=seen.effective,
         shift=shift,
         cause=cause,
         needed=needed,
@@ -143,54 +140,6 @@ def _volume(entry: Entry, reference: Reference, rows: int, level: float) -> Reac
         effective=rows,
         shift=2.0 ** (turns + LUCK * usual.spread),
     )
-
-
-def mute(
-    entries: Iterable[Entry], reference: Reference, current: Profile, level: float
-) -> list[Entry]:
-    """List the checks that could not have fired on this window, whatever was in it.
-
-    Cheap: each is asked about a total displacement, and only where rows are few.
-    """
-    found = []
-    for entry in entries:
-        column = current.columns.get(entry.column or "")
-        if column is None or column.rows == 0:
-            continue
-        if able(entry, reference, column.rows, level) is False:
-            found.append(entry)
-    return found
-
-
-def able(entry: Entry, reference: Reference, rows: int, level: float) -> bool | None:
-    """Tell whether a check could fire on so many rows of its column, whatever they are.
-
-    None for a check whose power is not known, or that cannot be made. What follows
-    from earlier answers for the same reference is not worked out again.
-    """
-    try:
-        sight = _sight(entry, reference, rows, level)
-        if sight is None or sight.plenty:
-            return None if sight is None else True
-        known = _FOUND.setdefault(reference, {})
-        wanted = _asked(entry)
-        frontier = known.get(wanted, Frontier())
-        answer = frontier.at(sight.rows, level)
-        if answer is None:
-            answer = sight.can()
-            known[wanted] = frontier.learned(sight.rows, level, answer=answer)
-    except Unmeasurable:
-        return None
-    return answer
-
-
-_FOUND: WeakKeyDictionary[Reference, dict[Hashable, Frontier]] = WeakKeyDictionary()
-
-
-def _asked(entry: Entry) -> Hashable:
-    """Return all of an entry that its answer depends on, beside rows and level."""
-    options = tuple(sorted((name, repr(v)) for name, v in entry.options.items()))
-    return entry.check.name, entry.column, entry.threshold, options
 
 
 def waiting(power: float, for_: int, of: int | None) -> float:
@@ -222,12 +171,17 @@ def waiting(power: float, for_: int, of: int | None) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sight:
-    """How a check sees a window: `can` it fire, and the `smallest` shift it catches."""
+class Sight:
+    """How a check sees a window: `can` it fire, and the `smallest` shift it catches.
+
+    A check of a `movement` that cannot fire on some rows cannot on fewer of them, nor
+    at a stricter level.
+    """
 
     rows: int
     effective: float
     plenty: bool
+    movement: bool
     can: Callable[[], bool]
     smallest: Callable[[], float]
 
@@ -239,9 +193,12 @@ def _unit(entry: Entry, column: ColumnProfile | None) -> Unit:
     return Unit.DISTANCE if levels else unit
 
 
-def _sight(
-    entry: Entry, reference: Reference, rows: int, level: float
-) -> _Sight | None:
+def sight(entry: Entry, reference: Reference, rows: int, level: float) -> Sight | None:
+    """Return how a check sees so many rows of its column.
+
+    None for one whose power is not known, or a column that the reference lacks. Raises
+    Unmeasurable when it cannot be made.
+    """
     column = reference.column(entry.column or "")
     if entry.check.name not in UNITS or column is None or column.rows == 0:
         return None
@@ -271,10 +228,11 @@ def _sight(
     else:
         return None
     known = column.rows if missing else column.n
-    return _Sight(
+    return Sight(
         rows=m,
         effective=effective,
         plenty=min(effective, known / effect) >= PLENTY,
+        movement=isinstance(sees, _Numeric),
         can=sees.can,
         smallest=sees.smallest,
     )
@@ -284,10 +242,10 @@ def _enough(entry: Entry, reference: Reference, rows: int, level: float) -> int 
     """Return how many rows let a check fire; None where no number does."""
 
     def can(n: float) -> bool:
-        sight = _sight(entry, reference, math.ceil(n), level)
-        if sight is None or sight.rows < max(1, entry.min_rows):
+        seen = sight(entry, reference, math.ceil(n), level)
+        if seen is None or seen.rows < max(1, entry.min_rows):
             return False
-        return sight.can()
+        return seen.can()
 
     high = float(max(rows, 1))
     while not can(high):

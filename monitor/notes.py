@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from checks.ability import able, mute
 from checks.correction import Correction, sharing
 from checks.family import level_of
-from checks.power import able, mute
 from checks.profile import Profile
 from checks.reference import Reference
 from checks.schema import Schema

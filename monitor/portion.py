@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from checks.power import able
+from checks.ability import able
 from checks.reference import Reference
 from checks.suite import Entry
 from monitor.wording import count

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from checks import registry
+from checks.ability import able, mute
 from checks.bins import Floats
 from checks.column import LevelProfile, NumericProfile
 from checks.correction import Correction
@@ -14,7 +15,7 @@ from checks.displacement import gathered, moved
 from checks.evidence import Evidence
 from checks.example import reference, window
 from checks.family import family_of, level_of
-from checks.power import Reach, able, mute, reach, waiting
+from checks.power import Reach, reach, waiting
 from checks.profile import Bins
 from checks.reference import Reference
 from checks.registry import Task
@@ -296,7 +297,7 @@ def test_what_earlier_answers_tell_is_what_would_be_worked_out() -> None:
     entries = plan(bins.schema, Task.NONE)
     places = [
         (int(rows), float(level))
-        for rows in (1, 3, 10, 30, 100, 400)
+        for rows in (1, 2, 3, 5, 7, 10, 14, 20, 30, 45, 70, 100, 400)
         for level in (1e-9, 1e-5, 1e-3, 0.02)
     ]
     answers = []

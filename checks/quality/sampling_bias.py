@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from scipy import special
 
 from checks.errors import Unmeasurable
-from checks.interval import Z, normal_tail
+from checks.interval import Z
 from checks.registry import Subject, check
 from checks.statistic import Statistic
 from checks.traffic import ROWS, Captured, Traffic
@@ -37,7 +39,8 @@ def sampling_bias(captured: Captured) -> Statistic:
     counter tells apart.
 
     Source: the ratio estimator under independent inclusion, e.g. Särndal, Swensson and
-    Wretman, "Model Assisted Survey Sampling" (1992), section 5.6; Bonferroni.
+    Wretman, "Model Assisted Survey Sampling" (1992), section 5.6; the binomial
+    distribution of the effective rows; Bonferroni.
 
     >>> full = Traffic.named({"rows": 9000, "level/plan/pro": 3000})
     >>> sample = Traffic.named({"rows": 8400, "level/plan/pro": 2400})
@@ -95,11 +98,18 @@ class _Gap:
 
     @property
     def p_value(self) -> float:
-        """The two-sided p-value that the sample is a fair one."""
-        gap = abs(self.share - self.true)
+        """The two-sided p-value that the sample is a fair one.
+
+        That of the binomial distribution of as many rows as are as unsure: few rows
+        of a kind lie farther from their number than the normal distribution says.
+        """
         if not self.error:
-            return 0.0 if gap else 1.0
-        return min(1.0, 2 * normal_tail(gap / self.error))
+            return 0.0 if self.share != self.true else 1.0
+        rows = self.true * (1 - self.true) / self.error**2
+        kind, others = self.share * rows, (1 - self.share) * rows
+        more = special.betainc(kind, others + 1, self.true) if kind else 1.0
+        fewer = special.betainc(others, kind + 1, 1 - self.true) if others else 1.0
+        return float(min(1.0, 2 * min(more, fewer)))
 
 
 def _gaps(full: Traffic, sample: Traffic) -> Iterator[_Gap]:
@@ -111,17 +121,34 @@ def _gaps(full: Traffic, sample: Traffic) -> Iterator[_Gap]:
         if min(expected, seen.rows - expected) < FEWEST:
             continue
         held = sample.counts.get(name, Weight())
-        # Of the rows that are looked at, all but those of this kind.
-        others = max(0.0, seen.variance - held.variance)
-        spread = (1 - true) ** 2 * held.variance + true**2 * others
+        # Were the sample fair, so many of its rows would be of the kind.
+        mine, others = _spread(held, seen), _spread(_less(seen, held), seen)
+        spread = true * (1 - true) ** 2 * mine + (1 - true) * true**2 * others
         # Rows that were lost by chance are a sample as well.
         lost = max(0.0, 1 - seen.traffic / whole)
-        spread += true * (1 - true) * lost * seen.traffic
-        # An absent kind has no weights to be unsure of: it is as unsure as all rows.
-        least = true * (1 - true) * seen.variance
+        spread += true * (1 - true) * lost
         yield _Gap(
             name=name,
             share=held.traffic / seen.traffic,
             true=true,
-            error=math.sqrt(spread if held.rows else max(spread, least)) / seen.traffic,
+            error=math.sqrt(spread / seen.traffic),
         )
+
+
+def _spread(held: Weight, seen: Weight) -> float:
+    """Return the variance that each row of some of the traffic adds to their number.
+
+    Where none of them are looked at, it is that of all rows.
+    """
+    some = held if held.total else seen
+    return some.variance / some.traffic
+
+
+def _less(seen: Weight, held: Weight) -> Weight:
+    """Return the rows that are not of a kind."""
+    return replace(
+        seen,
+        rows=seen.rows - held.rows,
+        total=seen.total - held.total,
+        squares=seen.squares - held.squares,
+    )

@@ -21,11 +21,12 @@ from checks.verdict import Status, Verdict
 from checks.weight import WEIGHT
 from monitor.feeds import door
 from monitor.ingest.calls import PATIENCE
+from monitor.ingest.events import BATCH
 from monitor.sampling import sampled
 from monitor.sources.base import open_source
 from monitor.window import Window
 from tests.monitor.ingest.pushed import DAY, Pushed, config, found, serving
-from tests.monitor.ingest.test_events import ask, binary, say
+from tests.monitor.ingest.test_events import NS, ask, binary, say
 from tests.monitor.world import Small, rows, small
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -298,6 +299,41 @@ def test_a_biased_sample_is_found(tmp_path: Path) -> None:
         told = verdicts(world)
     assert told["sampling_bias"].status is Status.FAIL
     assert told["completeness"].status is Status.FAIL
+
+
+def events(first: int, last: int) -> list[dict[str, Any]]:
+    """Return both halves of some calls; three in a hundred are not answered."""
+    halves = []
+    for k in range(first, last):
+        bodies = {"request": ask([float(k), "basic"]), "response": say(0.5)}
+        for kind in ("request", *(("response",) if k % 100 >= 3 else ())):
+            event = {"specversion": "1.0", "id": f"r{k}", "source": "s"}
+            event |= {"type": f"{NS}{kind}", "time": "2026-03-02T11:00:00Z"}
+            halves.append(event | {"data": bodies[kind]})
+    return halves
+
+
+def test_a_stream_of_kserve_with_a_restart_in_the_middle_is_97(tmp_path: Path) -> None:
+    """Of some calls one half comes before the restart, and of some one comes twice."""
+    sent = events(0, 300)
+    order = np.random.default_rng(21).permutation(len(sent)).tolist()
+    parts = (order[:250], order[200:])
+    for part in parts:
+        with serving(tmp_path) as pushed:
+            for start in range(0, len(part), 100):
+                some = [sent[k] for k in part[start : start + 100]]
+                told = pushed.post("predictions", some, BATCH.decode())
+                assert told == (200, {"accepted": len(some), "rejected": 0})
+            if part is parts[-1]:
+                pushed.clock.advance(PATIENCE + timedelta(seconds=1))
+                pushed.desk.events["churn"].overdue()
+    with small(tmp_path, today=DAY.start, model=PUSHED) as world:
+        world.wait()
+        found = verdicts(world)["completeness"]
+    assert found.statistic is not None
+    assert found.statistic.n_reference == 300
+    assert found.statistic.at_current == pytest.approx(0.97, abs=0.001)
+    assert found.status is Status.FAIL
 
 
 @pytest.mark.parametrize("rate", [None, 0.5])

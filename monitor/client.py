@@ -106,7 +106,7 @@ class Client:
             given = row if id is None else {**row, self.id_column: id}
             told = self._whole(given, _now())
         except Exception as error:  # noqa: BLE001 - a log must not break who logs
-            self._drop([_Item("predictions", None, _minute())], error)
+            self.lose(repr(error))
             return id or ""
         self._put("predictions", told)
         return str(told[self.id_column])
@@ -120,6 +120,10 @@ class Client:
         """Log rows that are made in the background, such as those of a request."""
         now = _now()
         self._put("predictions", lambda: [self._whole(row, now) for row in make()])
+
+    def lose(self, why: str) -> None:
+        """Count a prediction that cannot be logged; the daemon is told."""
+        self._drop([_Item("predictions", None, _minute())], why)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Send what waits; False when time is up first."""
@@ -242,7 +246,8 @@ class Client:
             if loud:
                 self._warned = time.monotonic()
         if loud:
-            log.warning("%d rows were dropped by now, the last: %s", self.dropped, why)
+            said = repr(why) if isinstance(why, Exception) else why
+            log.warning("%d rows were dropped by now, the last: %s", self.dropped, said)
 
     def _whole(self, row: Row, now: str) -> Row:
         """Return a row with an id, and a time, if it has none."""

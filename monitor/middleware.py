@@ -12,7 +12,9 @@ that its rows are known by, in the header `x-prediction-id`; labels name it late
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 from uuid import uuid4
 
@@ -87,9 +89,9 @@ class PredictionLog:
         if not wanted or scope["path"] != self._path:
             await self._app(scope, receive, send)
             return
-        key = _asked_for(scope) or self._new_id()
-        asked, answered = _Copy(), _Copy()
-        status = 0
+        key = _asked_for(scope) or self._named()
+        asked, answered = _Copy(_packing(scope["headers"])), _Copy(b"")
+        good = False
 
         async def listen() -> Message:
             message: Message = await receive()
@@ -98,27 +100,39 @@ class PredictionLog:
             return message
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal good
             if message["type"] == "http.response.start":
-                status = message["status"]
-                told = [*message.get("headers", []), (ID, key.encode("latin-1"))]
-                message = {**message, "headers": told}
+                good = message["status"] // 100 == 2  # noqa: PLR2004 - good answers
+                headers = [*message.get("headers", [])]
+                answered.packing = _packing(headers)
+                message = {**message, "headers": [*headers, (ID, key.encode())]}
             elif message["type"] == "http.response.body":
                 answered.add(message.get("body", b""))
             await send(message)
+            # Not when the application returns: it may have work of its own to do first.
+            whole = message["type"] == "http.response.body"
+            if good and whole and not message.get("more_body", False):
+                self._log(key, asked, answered)
 
         await self._app(scope, listen, answer)
-        if status // 100 == 2:  # noqa: PLR2004 - the class of good answers
-            self._log(key, asked, answered)
+
+    def _named(self) -> str:
+        """Make an id; one that cannot be a header's must not break the call."""
+        try:
+            key = self._new_id()
+        except Exception:  # noqa: BLE001 - a log must not break who is logged
+            return uuid4().hex
+        return key if _sensible(key) else uuid4().hex
 
     def _log(self, key: str, asked: "_Copy", answered: "_Copy") -> None:
-        if asked.whole is None or answered.whole is None:
+        if not (asked.is_whole and answered.is_whole):
             self.skipped += 1
+            self._client.lose(f"a body has more than {LARGEST:,} bytes")
             return
-        request, response = asked.whole, answered.whole
 
         def rows() -> list[Row]:
-            return self._rows(key, json.loads(request), json.loads(response))
+            request, response = json.loads(asked.body()), json.loads(answered.body())
+            return self._rows(key, request, response)
 
         self._client.log_later(rows)
 
@@ -138,26 +152,55 @@ class PredictionLog:
 class _Copy:
     """A body as it passes by, as far as it is not too large."""
 
-    __slots__ = ("_parts", "_size")
+    __slots__ = ("_parts", "_size", "packing")
 
-    def __init__(self) -> None:
+    def __init__(self, packing: bytes) -> None:
         self._parts: list[bytes] = []
         self._size = 0
+        self.packing = packing
 
     def add(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > LARGEST:
             self._parts.clear()
         elif part:
-            self._parts.append(part)
+            self._parts.append(bytes(part))
 
     @property
-    def whole(self) -> bytes | None:
-        """The body; None where it was too large."""
-        return b"".join(self._parts) if self._size <= LARGEST else None
+    def is_whole(self) -> bool:
+        """Whether all of it was kept."""
+        return self._size <= LARGEST
+
+    def body(self) -> bytes:
+        """Return it unpacked; raises ValueError where that cannot be done."""
+        body = b"".join(self._parts)
+        if self.packing in (b"", b"identity"):
+            return body
+        if self.packing != b"gzip":
+            msg = f"content-encoding {self.packing.decode('latin-1')!r} is not read"
+            raise ValueError(msg)
+        stream = zlib.decompressobj(wbits=31)
+        unpacked = stream.decompress(body, LARGEST)
+        if not stream.eof:
+            msg = f"a packed body is torn, or larger than {LARGEST:,} bytes"
+            raise ValueError(msg)
+        return unpacked
+
+
+def _packing(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return next((v for k, v in headers if k.lower() == b"content-encoding"), b"")
 
 
 def _asked_for(scope: Any) -> str | None:  # noqa: ANN401
     """Return the id that the caller gave the request, if it is a sensible one."""
     told = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    return told if 0 < len(told) <= 128 and told.isprintable() else None  # noqa: PLR2004
+    return told if _sensible(told) else None
+
+
+def _sensible(key: object) -> bool:
+    """Tell whether an id can stand in a header as it is."""
+    return isinstance(key, str) and 0 < len(key) <= LONGEST_ID and bool(_IS_ID(key))
+
+
+LONGEST_ID = 128
+_IS_ID = re.compile(r"[\x21-\x7e]+\Z").match

@@ -28,6 +28,8 @@ log = logger(__name__)
 
 LANDING_EVERY = 2.0
 """Seconds between two looks for what may be landed."""
+WAITING_BYTES = 128 << 20
+"""Bytes of a log that may wait to be landed while files are merged."""
 _RESTS = 9
 """How many times as long as it took to merge some files none are merged."""
 
@@ -63,6 +65,7 @@ class Desk:
                     self.events[table.model] = events
                     opened.callback(events.close)
             self._opened = opened.pop_all()
+        self._turns = [*self.intakes]
 
     def __enter__(self) -> Self:
         if self.intakes:
@@ -100,24 +103,29 @@ class Desk:
             for intake in self.intakes.values():
                 _tended("counting", intake.write)
                 _tended("landing", functools.partial(self._land, intake))
-            for intake in self.intakes.values():
-                if self._is_idle() and self.now() >= self._merging_from:
-                    _tended("merging", functools.partial(self._merge, intake))
+            for place in tuple(self._turns):
+                if not self._waiting() and self.now() >= self._merging_from:
+                    _tended("merging", functools.partial(self._merge, place))
 
     def _land(self, intake: Intake) -> None:
         landed = intake.landing.land(self.now())
         intake.tally.add(self.now(), REPEATED, landed.repeated)
 
-    def _merge(self, intake: Intake) -> None:
+    def _merge(self, place: tuple[str, str]) -> None:
+        """Merge some files of a table, whose next turn is after all others'."""
         began = self.now()
-        if intake.landing.merge(began, self._is_idle):
+        if self.intakes[place].landing.merge(began, self._merging_goes_on):
             ended = self.now()
             self._merging_from = ended + _RESTS * (ended - began)
+            self._turns.remove(place)
+            self._turns.append(place)
 
-    def _is_idle(self) -> bool:
-        """Tell whether nothing waits that is more urgent than small files."""
-        waiting = any(intake.landing.backlog() for intake in self.intakes.values())
-        return not waiting and not self._stop.is_set()
+    def _merging_goes_on(self) -> bool:
+        return not self._stop.is_set() and self._waiting() <= WAITING_BYTES
+
+    def _waiting(self) -> int:
+        """Return how many bytes wait to be landed, which is more urgent."""
+        return sum(intake.landing.backlog() for intake in self.intakes.values())
 
 
 def _tended(what: str, act: Callable[[], None]) -> None:

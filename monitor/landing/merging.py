@@ -41,7 +41,7 @@ LATER = timedelta(minutes=10)
 """When a day is looked at again that could not be merged."""
 SPARE_BYTES = 256 << 20
 """Room on the disk that is left to rows that come."""
-_LOOKS = 64
+_LOOKS = 16
 """Days that are looked at in one turn at most."""
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -43,18 +44,18 @@ def test_rows_that_were_sent_land_and_their_files_are_merged(
     assert ids == ["p0", "p1", "p2"]
 
 
-def test_files_are_not_merged_while_rows_wait_to_land(tmp_path: Path) -> None:
+def test_merging_gives_way_to_rows_that_wait_and_to_the_end(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     with Desk(config(tmp_path), clock.now) as taking:
         landing = taking.intakes["churn", "labels"].landing
-        assert taking._is_idle()
-        landing._sealed += 1
-        assert not taking._is_idle()
-        landing._sealed -= 1
-    assert not taking._is_idle()
+        assert taking._merging_goes_on()
+        landing._sealed += desk.WAITING_BYTES + 1
+        assert not taking._merging_goes_on()
+        landing._sealed -= desk.WAITING_BYTES + 1
+    assert not taking._merging_goes_on()
 
 
-def test_merging_rests_for_longer_than_it_took(tmp_path: Path) -> None:
+def test_the_tables_take_turns_and_rest_for_longer_than_it_took(tmp_path: Path) -> None:
     read = config(tmp_path)
     clock = ManualClock(NOW)
 
@@ -68,6 +69,11 @@ def test_merging_rests_for_longer_than_it_took(tmp_path: Path) -> None:
             batch = pa.record_batch({"id": [str(i)], "at": [NOW]})
             landing.append([batch], NOW)
             landing.land(NOW, everything=True)
-    with Desk(read, slow) as taking:
-        taking._merge(taking.intakes["churn", "predictions"])
+    taking = Desk(read, slow)
+    with ExitStack() as stack:
+        stack.push(taking.__exit__)
+        first, *others = taking._turns
+        assert first == ("churn", "predictions")
+        taking._merge(first)
+        assert taking._turns == [*others, first]
         assert taking._merging_from == clock.now() + timedelta(seconds=18)

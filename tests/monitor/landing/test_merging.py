@@ -161,23 +161,28 @@ def test_a_segment_that_is_still_in_the_log_is_not_merged(tmp_path: Path) -> Non
         assert read(tmp_path) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_segment_that_was_merged_and_comes_back_is_read_and_landed_once(
-    tmp_path: Path,
+    tmp_path: Path, number: int
 ) -> None:
     with Landing.open(tmp_path, SHAPE) as landing:
-        land(landing, rows(1))
-        landing.append([rows(2), rows(3, keyed=False)], NOW)
-        segment = landing.folder.segment(2).read_bytes()
-        landing.land(NOW, everything=True)
+        for i in range(1, 4):
+            landing.append([rows(2 * i), rows(2 * i + 1, keyed=False)], NOW)
+            segment = landing.folder.segment(i).read_bytes()
+            if i == number:
+                kept = segment
+            landing.land(NOW, everything=True)
         merge(landing)
-    Folder(tmp_path).segment(2).write_bytes(segment)
-    assert read(tmp_path) == [1, 2, 3]
+    Folder(tmp_path).segment(number).write_bytes(kept)
+    assert read(tmp_path) == [2, 3, 4, 5, 6, 7]
     with Landing.open(tmp_path, SHAPE) as landing:
-        landing.land(NOW)
-        assert read(tmp_path) == [1, 2, 3]
-        land(landing, rows(4))
+        assert landing.land(NOW).repeated == 1
+        assert read(tmp_path) == [2, 3, 4, 5, 6, 7]
+        land(landing, rows(8))
+        landing.merge(NOW)
     assert Folder(tmp_path).segments() == []
-    assert sorted(read(tmp_path)) == [1, 2, 3, 4]
+    assert names(tmp_path) == ["00000001-00000003.parquet", "00000004.parquet"]
+    assert read(tmp_path) == list(range(2, 9))
 
 
 def test_numbers_go_on_behind_those_that_were_merged(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ class Facts:
             # NaN is smaller and greater than nothing: min_max passes it over.
             ends = pc.min_max(pc.cast(column, pa.float64(), safe=False))
             low, high = ends["min"].as_py(), ends["max"].as_py()
-        few = None if distinct > _FEW else counts
+        # Times are told by nobody's name, and may be further off than Python's reach.
+        few = None if distinct > _FEW or pa.types.is_temporal(kind) else counts
         levels = [] if few is None else few.field("values").to_pylist()
         return cls(
             name=name,

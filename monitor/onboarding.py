@@ -3,18 +3,22 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 
 from checks.registry import Task
 from checks.schema import Role
+from monitor.config import Plugin
 from monitor.errors import ConfigError
 from monitor.inference import Facts, Guess, infer, task_of
 from monitor.mrkdwn import visible
 from monitor.problems import nearest
+from monitor.sources.base import open_source
+from monitor.sources.endings import ENDINGS, type_of
 from monitor.sources.files import DataFile, listed
 from monitor.sources.groups import opened_file, reading
 from monitor.sources.unify import conformed, unified
@@ -48,8 +52,8 @@ def draft(
     model, and `data` the path of its production rows. Raises SourceError when the
     reference cannot be read, ConfigError when a chosen column is not in it.
     """
-    files = listed([str(reference)], Path.cwd(), ".parquet")
-    rows, table = _sampled(files)
+    kind = type_of(str(reference), Path.cwd())
+    rows, table, notes = _looked_at(reference, kind)
     for role, column in chosen.items():
         if column not in table.schema.names:
             fix = nearest(visible(column), table.schema.names, noun="columns")
@@ -59,8 +63,10 @@ def draft(
     guesses = infer(facts, chosen)
     task, why = task_of(guesses, facts)
     looked = f"{table.num_rows:,} of its {rows:,} rows were looked at"
+    served = type_of(data, Path.cwd()) if data else kind
     lines = [
         f"# driftd: written from {visible(reference.name)} ({looked}).",
+        *(f"# Note: {visible(note)}" for note in notes),
         "# Look through the columns, then: driftd validate FILE",
         "# Every key is explained in the example driftd.yaml.",
         "",
@@ -71,8 +77,10 @@ def draft(
         "    columns:",
         *_columns(guesses),
         *_data(
-            _path(reference, beside),
-            _path(Path(data), beside) if data else '"production/**/*.parquet"',
+            f"type: {kind}, path: {_path(reference, beside)}",
+            f"type: {served}, path: "
+            + (_path(Path(data), beside) if data else _some("production/**", kind)),
+            f"type: {kind}, path: {_some('labels', kind)}",
             task,
             guesses,
         ),
@@ -88,18 +96,24 @@ def _columns(guesses: Sequence[Guess]) -> Iterator[str]:
         yield f"      {key:<{width}} {section}  # {guess.why}"
 
 
+def _some(folder: str, kind: str) -> str:
+    """Return a path for files that nobody has named yet."""
+    if kind not in ENDINGS:
+        return f'"{folder.partition("/")[0]}"'
+    return f'"{folder}/*{ENDINGS[kind][0]}"'
+
+
 def _data(
-    path: str, served: str, task: Task, guesses: Sequence[Guess]
+    reference: str, served: str, labels: str, task: Task, guesses: Sequence[Guess]
 ) -> Iterator[str]:
     roles = {guess.role for guess in guesses}
     yield "    # The data that the model was trained on; never changed once it is used."
-    yield f"    reference: {{type: parquet, path: {path}}}"
+    yield f"    reference: {{{reference}}}"
     yield "    # What the model is asked and answers in production: the same columns."
-    yield f"    source: {{type: parquet, path: {served}}}"
+    yield f"    source: {{{served}}}"
     if task is not Task.NONE and Role.ID in roles:
         yield "    # Labels come later, joined by the id; then name what they tell:"
-        source = '{type: parquet, path: "labels/*.parquet"}'
-        yield f"    # labels: {{source: {source}, delay: 3d}}"
+        yield f"    # labels: {{source: {{{labels}}}, delay: 3d}}"
         if Role.LABEL in roles:
             yield '    # evaluation: {period: month, schedule: "0 6 3 * *"}'
     yield "    false_alarm_budget: 1 per 90d"
@@ -155,6 +169,33 @@ def _model_name(reference: Path) -> str:
         if name and name not in _DULL and not name.isdigit():
             return quoted(name) if "-" not in name else name
     return "my-model"
+
+
+def _looked_at(reference: Path, kind: str) -> tuple[int, pa.Table, Sequence[str]]:
+    """Return the number of rows, some of them, and what is to be said of them."""
+    if kind == "parquet":
+        files = listed([str(reference)], Path.cwd(), ".parquet")
+        return *_sampled(files), ()
+    section = Plugin(type=kind, options={"path": str(reference)}, base=Path.cwd())
+    source = open_source(section, timestamp=None)
+    rows, table = _thinned(source.read(None, None))
+    remarks = getattr(source, "remarks", tuple)
+    return rows, table, remarks()
+
+
+def _thinned(batches: Iterable[pa.RecordBatch]) -> tuple[int, pa.Table]:
+    """Return the number of rows, and some of batches that are evenly spaced."""
+    kept: list[pa.RecordBatch] = []
+    rows, every = 0, 1
+    for place, batch in enumerate(batches):
+        rows += batch.num_rows
+        if place % every == 0:
+            share = max(100, _CELLS // max(1, batch.num_columns) // _SPREAD**2)
+            # A slice would hold on to all of its batch.
+            kept.append(batch.take(np.arange(min(share, batch.num_rows))))
+        if len(kept) > 2 * _SPREAD**2:
+            kept, every = kept[::2], every * 2
+    return rows, pa.Table.from_batches(kept)
 
 
 def _sampled(files: Sequence[DataFile]) -> tuple[int, pa.Table]:

@@ -28,6 +28,7 @@ from monitor.sampling import sampled
 from monitor.shelf import Shelf, name_of, remembered
 from monitor.skew import replayed
 from monitor.sources.base import Identified, open_source
+from monitor.sources.endings import type_of
 from monitor.versions import current_version
 from monitor.window import EPOCH, Window, floor
 
@@ -171,10 +172,11 @@ def answered(assessment: Assessment) -> bool:
 
 def _given(path: str, section: Model) -> Rows:
     """Open the file that a user names, relative to where the user is."""
-    options = section.source.options if section.source.type == "parquet" else {}
+    kind = type_of(path, Path.cwd())
+    options = section.source.options if section.source.type == kind else {}
     options = {**options, "path": path}
     hidden = section.source.personal
-    given = Plugin(type="parquet", options=options, base=Path.cwd(), personal=hidden)
+    given = Plugin(type=kind, options=options, base=Path.cwd(), personal=hidden)
     return open_source(given, timestamp=section.time_column)
 
 

@@ -32,7 +32,9 @@ def check(  # noqa: PLR0913 - the options of a command
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Parquet file or glob to check, whole, as the window."
+            metavar="FILE",
+            help="File, folder or glob to check, whole, as the window; read by its "
+            "ending: Parquet, CSV, JSON lines, Arrow.",
         ),
     ] = None,
     style: Annotated[

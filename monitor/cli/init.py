@@ -19,7 +19,9 @@ def init(  # noqa: PLR0913 - the options of a command
     reference: Annotated[
         Path,
         typer.Option(
-            metavar="FILE", help="Parquet file (or folder) the model was trained on."
+            metavar="FILE",
+            help="What the model was trained on: a file, or a folder of them, read by "
+            "its ending: Parquet, CSV, JSON lines, Arrow; or a Delta table.",
         ),
     ],
     label: Column = None,
@@ -31,7 +33,7 @@ def init(  # noqa: PLR0913 - the options of a command
     timestamp: Column = None,
     data: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Parquet file or glob of production rows."),
+        typer.Option(metavar="FILE", help="File, folder or glob of production rows."),
     ] = None,
     name: Annotated[str, typer.Option(help="What to call the model.")] = "",
     output: Annotated[

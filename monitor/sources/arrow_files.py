@@ -16,7 +16,12 @@ from monitor.sources.tables import ONE_TYPE, FileRows
 from monitor.window import Window
 
 _MAGIC = b"ARROW1"
-_SUFFIXES = (".arrow", ".arrows", ".feather", ".ipc")
+ARROW_SUFFIXES = tuple(
+    f"{kind}{end}"
+    for kind in (".arrow", ".arrows", ".feather", ".ipc")
+    for end in ("", ".gz", ".zst")
+)
+"""What Arrow files are called."""
 _BATCH_ROWS = 65_536
 
 
@@ -30,8 +35,7 @@ class ArrowSource:
     @staticmethod
     def open(options: Options, *, base: Path, timestamp: str | None) -> Source:
         """Return the source; nothing is read yet."""
-        packed = tuple(f"{s}{end}" for s in _SUFFIXES for end in ("", ".gz", ".zst"))
-        files = StoredFiles(options=options, base=base, suffixes=packed)
+        files = StoredFiles(options=options, base=base, suffixes=ARROW_SUFFIXES)
         return FileRows(files, counted(ArrowFormat(), options, timestamp), timestamp)
 
 
@@ -60,8 +64,11 @@ class ArrowFormat:
         with _opened(file) as reader:
             names = [name for name in reader.schema.names if name in schema.names]
             for whole in _walked(reader):
+                asked = whole.select(names)
+                # It is taken as it lies, and an offset that flipped leads anywhere.
+                asked.validate(full=True)
                 for start in range(0, whole.num_rows, _BATCH_ROWS):
-                    yield whole.slice(start, _BATCH_ROWS).select(names)
+                    yield asked.slice(start, _BATCH_ROWS)
 
 
 def _opened(file: StoredFile) -> Any:  # noqa: ANN401 - pyarrow has no types

@@ -20,6 +20,8 @@ from monitor.sources.texts import Kind
 
 PACKED = ("", ".gz", ".zst", ".bz2", ".lz4")
 """What a file's name may end in beside its kind's suffix: how it is compressed."""
+CSV_SUFFIXES = tuple(f"{kind}{end}" for kind in (".csv", ".tsv") for end in PACKED)
+"""What CSV files are called."""
 
 _Character = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 _BOM = b"\xef\xbb\xbf"
@@ -64,8 +66,7 @@ class CsvSource:
             header=options.header,
             nulls=options.nulls,
         )
-        suffixes = tuple(f"{kind}{end}" for kind in (".csv", ".tsv") for end in PACKED)
-        return text_rows(reader, options, base, suffixes, timestamp)
+        return text_rows(reader, options, base, CSV_SUFFIXES, timestamp)
 
 
 def text_rows(

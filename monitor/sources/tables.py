@@ -304,7 +304,9 @@ def typed(  # noqa: PLR0913, PLR0917 - what a value is told by
 ) -> pa.RecordBatch:
     """Return a batch in the types of a schema, less the rows that do not have them."""
     columns, bad = [], {}
-    for one in batch.schema:
+    # One that nobody asked for stands for the rows alone.
+    asked = [one for one in batch.schema if schema.get_field_index(one.name) >= 0]
+    for one in asked:
         kind, declared = schema.field(one.name).type, kinds.get(one.name)
         unix = declared if declared in COUNTED else None
         values, places = told(batch.column(one.name), kind, unix, zone)
@@ -312,7 +314,7 @@ def typed(  # noqa: PLR0913, PLR0917 - what a value is told by
         bad.update(dict.fromkeys(places, (one.name, kind)))
     if not columns:
         return batch
-    rows = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    rows = pa.RecordBatch.from_arrays(columns, names=[one.name for one in asked])
     for place in sorted(bad):
         left_out.add(misfit(*bad[place]), f"{name}: line {lines[place]}")
     if bad:

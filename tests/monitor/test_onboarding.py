@@ -1,5 +1,7 @@
 """`driftd init`: a config inferred from a reference, and read back as it was meant."""
 
+import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import feather
 
 from checks.registry import Task
 from checks.schema import Kind, Role
@@ -20,6 +24,7 @@ from monitor.config import Model, load, verify
 from monitor.errors import ConfigError, SourceError
 from monitor.onboarding import draft, quoted
 from monitor.sources.base import SOURCES, open_source
+from monitor.sources.endings import ENDINGS
 
 N = 400
 RNG = np.random.default_rng(7)
@@ -227,3 +232,62 @@ def test_any_names_and_values_make_a_config(
     tmp_path: Path, columns: dict[str, list[str]]
 ) -> None:
     assert list(model(tmp_path, written(tmp_path, columns)).columns) == list(columns)
+
+
+def stored(kind: str, rows: pa.Table, folder: Path) -> Path:
+    """Write a table as the files of a source, and return where they are."""
+    path = folder / f"churn{ENDINGS.get(kind, ('',))[0]}"
+    if kind == "csv":
+        pa.csv.write_csv(rows, path)
+    elif kind == "json":
+        lines = (json.dumps(row, default=str) for row in rows.to_pylist())
+        path.write_text("\n".join(lines))
+    elif kind == "arrow":
+        feather.write_feather(rows, path)
+    elif kind == "delta":
+        pytest.importorskip("deltalake").write_deltalake(path, rows)
+    else:
+        pq.write_table(rows, path)
+    return path
+
+
+PLAIN = ["prediction_id", "served_at", "distance", "carrier", "late_prob", "late_label"]
+
+
+@pytest.mark.parametrize("kind", [*ENDINGS, "delta"])
+def test_files_of_every_kind_are_told_by_their_ending(
+    kind: str, tmp_path: Path
+) -> None:
+    path = stored(kind, pa.table(COLUMNS).select(PLAIN), tmp_path)
+    found = model(tmp_path, path)
+    assert (found.reference.type, found.source.type) == (kind, kind)
+    roles = {column.name: column.role.value for column in found.table}
+    assert roles["served_at"] == "timestamp"
+    assert roles["late_prob"] == "score"
+    source = open_source(found.reference, timestamp="served_at")
+    assert sum(batch.num_rows for batch in source.read(None, [])) == N
+
+
+def test_a_folder_is_told_by_what_lies_in_it(tmp_path: Path) -> None:
+    day = tmp_path / "log/date=2013-01-01"
+    day.mkdir(parents=True)
+    (tmp_path / "log/_SUCCESS").touch()
+    stored("csv", pa.table(COLUMNS).select(PLAIN), day)
+    found = model(tmp_path, tmp_path / "log")
+    assert found.reference.type == "csv"
+    assert found.reference.options["path"] == "log"
+
+
+def test_rows_of_text_that_were_left_out_are_told_in_the_config(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n3\n")
+    text = draft(tmp_path / "a.csv", chosen={}, beside=tmp_path)
+    assert "# Note: 1 rows were left out: the line has another number of" in text
+
+
+def test_of_a_long_file_of_text_some_is_looked_at(tmp_path: Path) -> None:
+    lines = "".join(f"{i % 1_000}\n" for i in range(600_000))
+    (tmp_path / "a.csv").write_text("x\n" + lines)
+    text = draft(tmp_path / "a.csv", chosen={}, beside=tmp_path)
+    seen, rows = re.findall(r"\((\S+) of its (\S+) rows were looked at", text)[0]
+    assert rows == "600,000"
+    assert 200_000 < int(seen.replace(",", "")) < 600_000

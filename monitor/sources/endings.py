@@ -1,6 +1,7 @@
 """Which source reads a path, told by how its files end."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from monitor.sources.arrow_files import ARROW_SUFFIXES
@@ -25,18 +26,24 @@ def type_of(path: str, base: Path) -> str:
     >>> type_of("log/date=*/*.csv.gz", Path()), type_of("train.feather", Path())
     ('csv', 'arrow')
     """
-    folder = base / path
-    for name in (path, *(_inside(folder) if folder.is_dir() else ())):
-        for kind, ends in ENDINGS.items():
-            if name.endswith(ends):
-                return kind
-        if name in _TABLES:
-            return _TABLES[name]
+    with suppress(PermissionError):
+        for name in _names(path, base / path):
+            for kind, ends in ENDINGS.items():
+                if name.endswith(ends):
+                    return kind
+            if name in _TABLES:
+                return _TABLES[name]
     return "parquet"
 
 
 _TABLES = {"_delta_log": "delta", "metadata": "iceberg"}
 """The folders by which tables of versions are known."""
+
+
+def _names(path: str, place: Path) -> Iterator[str]:
+    yield path
+    if place.is_dir():
+        yield from _inside(place)
 
 
 def _inside(folder: Path) -> Iterator[str]:

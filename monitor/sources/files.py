@@ -4,6 +4,7 @@ import fnmatch
 import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -81,10 +82,24 @@ def listed(
     """
     found: dict[Path, DataFile] = {}
     for pattern in patterns:
-        for file in _matching(base / pattern, suffixes, near):
-            if near is None or near.may_hold(file.partitions):
-                found.setdefault(file.path, file)
+        with _looking():
+            for file in _matching(base / pattern, suffixes, near):
+                if near is None or near.may_hold(file.partitions):
+                    found.setdefault(file.path, file)
     return [found[path] for path in sorted(found, key=lambda path: path.parts)]
+
+
+@contextmanager
+def _looking() -> Iterator[None]:
+    """Turn what can go wrong with a folder into a SourceError that names it."""
+    try:
+        yield
+    except PermissionError as error:
+        msg = f"{error.filename}: driftd may not look into it. Fix: allow it to"
+        raise SourceError(msg, permanent=True) from error
+    except OSError as error:
+        msg = f"{error.filename}: it cannot be looked into ({error.strerror})"
+        raise SourceError(msg, permanent=False) from error
 
 
 def _matching(
@@ -97,7 +112,7 @@ def _matching(
         return [DataFile(path=pattern, partitions=partitions(pattern.parts[-3:-1]))]
     if pattern.is_dir():
         root = pattern
-        paths = [str(p) for p in pattern.rglob("*") if p.name.endswith(suffixes)]
+        paths = [path for path in _walked(pattern) if path.endswith(suffixes)]
         if not paths:
             ends = " or ".join(suffixes)
             msg = f"{pattern}: no file in this folder ends in {ends}"
@@ -117,6 +132,30 @@ def _matching(
     return list(_below(root, paths))
 
 
+def _walked(folder: Path) -> Iterator[str]:
+    """Walk over the files below a folder; raises OSError where one may not be read."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # it was there a moment ago
+            raise error
+
+    for inner, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if name[0] not in "._"]
+        yield from (os.path.join(inner, name) for name in names)
+
+
+def _refuse_closed(root: Path, parts: Sequence[str]) -> None:
+    """Raise PermissionError for a folder of a glob that may not be looked into.
+
+    A glob passes over it and says nothing, and its rows would be missed by nobody.
+    """
+    for count in range(len(parts)):
+        for folder in _expanded_all(root.joinpath(*parts[:count])):
+            below = folder.removeprefix(str(root)).split(os.sep)
+            if os.path.isdir(folder) and not any(p[:1] in {"_", "."} for p in below):
+                os.scandir(folder).close()
+
+
 def _expanded_all(pattern: Path) -> list[str]:
     return glob.glob(str(pattern), recursive=True)
 
@@ -128,6 +167,7 @@ def _expanded(root: Path, parts: Sequence[str], near: Near | None) -> list[str]:
     have years of them.
     """
     if near is None or "**" in parts:
+        _refuse_closed(root, parts)
         return _expanded_all(root.joinpath(*parts))
     found = [""]
     for place, part in enumerate(parts[:-1], 1):
@@ -145,12 +185,14 @@ def _expanded(root: Path, parts: Sequence[str], near: Near | None) -> list[str]:
 def _named(root: Path, above: str, part: str) -> list[str]:
     """Return what one part of a glob means in a folder, by its path below the root."""
     place = os.path.join(root, above)
+    if any(one[:1] in {"_", "."} for one in above.split(os.sep)):
+        return []  # whoever writes the data has it to himself
     if not glob.has_magic(part):
         found = [part] if os.path.lexists(os.path.join(place, part)) else []
     else:
         try:
             every = os.listdir(place)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return []  # it is no folder, or went away
         hidden = part.startswith(".")
         found = [n for n in fnmatch.filter(every, part) if hidden or n[0] != "."]

@@ -90,10 +90,27 @@ def conformed_column(
     if position < 0:
         return pa.nulls(batch.num_rows, field.type)
     column = batch.column(position)
+    _refuse_no_text(column, field.name, file)
     texts = pa.types.is_dictionary(column.type) and pa.types.is_string(field.type)
     if texts and not decode and column.type.value_type == field.type:
         return column
     return _cast(column, field, file)
+
+
+def _refuse_no_text(column: pa.Array, name: str, file: str) -> None:
+    """Refuse bytes that call themselves text; files with types are not asked twice."""
+    kind = column.type
+    of_texts = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if not (pa.types.is_string(of_texts) or pa.types.is_large_string(of_texts)):
+        return
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        msg = (
+            f"{file}: column {name!r} has a text that is not UTF-8. "
+            "Fix: write UTF-8, or the column as bytes"
+        )
+        raise SourceError(msg, permanent=True) from error
 
 
 def within(

@@ -1,5 +1,6 @@
 """The way to a database: opened for reading alone, and what can go wrong with it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,9 @@ _LASTING = {
     "no such column": "correct the name in `query`",
     "read-only transaction": "read with a SELECT that changes nothing",
     "permission denied": "let driftd's user read it",
+    "unable to open database file": "let driftd's user read it, and its folder",
+    "attempt to write a readonly database": "let driftd's user write beside the file, "
+    "as SQLite asks of a database in WAL mode, or read a copy",
     "not a database": "name a database's file in `url`",
     "malformed": "restore the file from a backup",
 }
@@ -154,7 +158,7 @@ class Server:
 def _sqlite(url: URL) -> Engine:
     """Open a file for reading alone; one that is not there is not made."""
     path = Path(url.database or "")
-    if not _is_uri(url) and not path.is_file():
+    if not _is_uri(url) and not os.path.isfile(path):  # noqa: PTH113 - raises nothing
         msg = f"{path}: there is no such file. Fix: correct `url`, or put it there"
         raise SourceError(msg, permanent=True)
     place = (

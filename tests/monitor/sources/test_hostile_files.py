@@ -228,3 +228,24 @@ def test_columns_read_one_at_a_time_find_out_a_file_that_is_cut_short(
     os.truncate(tmp_path / "log/a.parquet", 100)
     with pytest.raises(SourceError, match=r"a\.parquet"):
         list(parts[-1].read(["i"]))
+
+
+@pytest.mark.parametrize("encoding", ["plain", "dictionary"])
+def test_bytes_that_call_themselves_text_are_told_by_column(
+    encoding: str, tmp_path: Path
+) -> None:
+    (tmp_path / "log").mkdir()
+    latin = pa.array([b"caf\xe9"] * 3).view(pa.string())
+    rows = table(3).append_column("note", latin)
+    pq.write_table(
+        rows, tmp_path / "log/a.parquet", use_dictionary=encoding == "dictionary"
+    )
+    source = opened(tmp_path, "parquet")
+    with pytest.raises(SourceError, match=r"a\.parquet: column 'note' .* not UTF-8"):
+        list(source.read(HOUR, None))
+    assert numbers(source) == [0, 1, 2]
+    assert isinstance(source, Fragmented)
+    found = source.fragments(None)
+    assert found is not None
+    with pytest.raises(SourceError, match="not UTF-8"):
+        list(found.parts[0].read(["note"], {"note"}))

@@ -14,9 +14,9 @@ from benchmarks.mistakes_of_rows import of_rows, times
 from benchmarks.mistakes_of_texts import texts
 from checks.cause import Cause, Nature
 from checks.classes import Bools
+from checks.equality import Tolerance
 from checks.pairs import Pairs
 from checks.schema import Column, Kind
-from checks.tally import Tolerance
 from monitor.pairing import Joining, join_pairs
 
 MISTAKES = (*numbers(), *of_rows(), *times(), *texts())

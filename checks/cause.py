@@ -83,8 +83,15 @@ class Cause:
         """The share of the differing pairs that the law explains."""
         return self.explained / self.differing
 
+    def told(self, circumstances: str = "") -> str:
+        """Say the law, of how many rows it holds, and under what circumstances."""
+        rows = f"in {self.share:.0%} of {self.differing:,} rows"
+        link = " " if circumstances.startswith("where") else ", "
+        beside = f"{link}{circumstances}" if circumstances else ""
+        return f"{self.law.sentence} ({rows}{beside})"
+
     def __str__(self) -> str:
-        return f"{self.law.sentence} (in {self.share:.0%} of {self.differing:,} rows)"
+        return self.told()
 
 
 def likely(explained: Mapping[Law, int], differing: int) -> Cause | None:

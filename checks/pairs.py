@@ -5,8 +5,10 @@ What is kept is counts, with the laws that explain the differing pairs
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
+
+import numpy as np
 
 from checks import cause
 from checks.cause import Cause, Law
@@ -51,6 +53,29 @@ class PairingCounts:
         )
 
 
+MOST_EXAMPLES = 3
+"""Rows that are shown of a feature that differs."""
+
+
+HIDDEN = "(values hidden)"
+"""What stands for a personal value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row on which the sides differ; None for null."""
+
+    id: str
+    served: str | None
+    recomputed: str | None
+
+    def __str__(self) -> str:
+        ours, theirs = (
+            "null" if s is None else s for s in (self.served, self.recomputed)
+        )
+        return f"{self.id}: {ours} instead of {theirs}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
     """One feature, served and recomputed, over the joined rows.
@@ -59,6 +84,8 @@ class Pairs:
     either side, or missing on both, which counts as agreement. `examined` of the
     differing ones were asked for a cause, and `laws` tells how many each explains.
     `where` names the one category in which rows differ, empty where there is none.
+    `first` and `last` are the times of differing rows, in microseconds since the Unix
+    epoch, None where they have none; `examples` are some of these rows.
     `unjoined` says why there are no pairs, where there are none.
     """
 
@@ -71,6 +98,9 @@ class Pairs:
     examined: int = 0
     laws: Mapping[Law, int] = field(default_factory=lambda: MappingProxyType({}))
     where: str = ""
+    first: int | None = None
+    last: int | None = None
+    examples: tuple[Example, ...] = ()
     unjoined: str = ""
 
     def to_dict(self) -> dict[str, object]:
@@ -92,7 +122,18 @@ class Pairs:
             "nature": found.law.nature.value if found else None,
             "confidence": found.share if found else None,
             "where": self.where or None,
+            "first": _told(self.first),
+            "last": _told(self.last),
+            "examples": [asdict(one) for one in self.examples],
         }
+
+    @property
+    def circumstances(self) -> str:
+        """Say where the differing rows are, and since when; empty where unknown."""
+        said = [f"where {self.where}"] if self.where else []
+        if self.first is not None:
+            said.append(f"the first at {(_told(self.first) or '')[:16]}")
+        return ", ".join(said)
 
     @property
     def n_both(self) -> int:
@@ -132,5 +173,21 @@ class Pairs:
             examined=self.examined + other.examined,
             laws=MappingProxyType(found),
             where=self.where if self.where == other.where else "",
+            first=min(_known(self.first, other.first), default=None),
+            last=max(_known(self.last, other.last), default=None),
+            examples=tuple(
+                sorted(self.examples + other.examples, key=lambda one: one.id)
+            )[:MOST_EXAMPLES],
             unjoined=min(self.unjoined, other.unjoined),
         )
+
+
+def _known(*times: int | None) -> list[int]:
+    return [time for time in times if time is not None]
+
+
+def _told(micros: int | None) -> str | None:
+    """Write a time as people do, in UTC."""
+    if micros is None:
+        return None
+    return str(np.datetime64(micros, "us").astype("datetime64[s]")).replace("T", " ")

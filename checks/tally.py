@@ -4,9 +4,10 @@ Rows are joined before they come here. Parts of them are tallied each by itself 
 merged; the laws are asked once, of pairs from all parts.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
+from heapq import nsmallest
 from types import MappingProxyType
 
 import numpy as np
@@ -18,62 +19,17 @@ from checks.beside import Beside, Categories, beside
 from checks.bins import Ints
 from checks.cause import Law, Nature
 from checks.classes import Bools, Values, arrow, floats
+from checks.equality import FINEST, TOLERANCE, Tolerance, equal, instants, near, whole
 from checks.errors import ProfileError
 from checks.exact import Floats
-from checks.pairs import Pairs
-from checks.proposal import beyond, chance_of, dealings
+from checks.other import Hits, Other, hits, told
+from checks.pairs import HIDDEN, MOST_EXAMPLES, Example, Pairs
+from checks.proposal import beyond, chance_of
 from checks.schema import Kind
-from checks.values import FLOAT_BITS, family_of, held, texts
+from checks.values import family_of, texts
 
-TOLERANCE = 1e-6
-"""The relative difference up to which two numbers count as equal."""
-CANCELLED = 1e-6
-"""The absolute one, as a share of the relative: 1e-12, for sums that cancel to zero."""
-FINEST = 2.0**-52
-"""A relative difference below this one may be lost where integers become floats."""
 MAX_EXAMINED = 20_000
 """Differing pairs that are asked for a cause, evenly spread over all of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """How far apart two numbers are that count as equal: either bound is enough."""
-
-    relative: float = TOLERANCE
-    absolute: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Other:
-    """What may have been served instead of the value recomputed for the row itself.
-
-    `values` are of the rows whose pairs were kept; any of several will do, the first
-    best. `ages` tell how old they were, in microseconds.
-    """
-
-    nature: Nature
-    name: str
-    values: Sequence[Values]
-    ages: Sequence[Ints] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hits:
-    """How often another value was served, and how often chance would have it so."""
-
-    count: int = 0
-    dealt: int = 0
-    deals: int = 0
-    ages: tuple[int, ...] = ()
-
-    def merge(self, other: "Hits") -> "Hits":
-        """Return the hits of both sets of rows together."""
-        return Hits(
-            count=self.count + other.count,
-            dealt=self.dealt + other.dealt,
-            deals=self.deals + other.deals,
-            ages=tuple(sorted(self.ages + other.ages)),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,14 +52,15 @@ class Tally:
     categories: Mapping[str, Beside] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    personal: bool = False
     rows: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def beside(
         self, others: Sequence[Other], categories: Categories, tolerance: Tolerance
     ) -> "Tally":
         """Return the tally with what else may have been served, and where."""
-        hits = {
-            (one.nature, one.name): _hits(one, self.served, tolerance) for one in others
+        counted = {
+            (one.nature, one.name): hits(one, self.served, tolerance) for one in others
         }
         found = {
             name: beside(column, self.rows, self.served, self.recomputed)
@@ -111,7 +68,7 @@ class Tally:
         }
         return replace(
             self,
-            others=MappingProxyType(hits),
+            others=MappingProxyType(counted),
             categories=MappingProxyType(found),
         )
 
@@ -138,6 +95,7 @@ class Tally:
                     for key in keys
                 }
             ),
+            personal=self.personal or other.personal,
             categories=MappingProxyType(
                 {
                     name: self.categories.get(name, Beside()).merge(
@@ -151,17 +109,35 @@ class Tally:
     def explained(self) -> Pairs:
         """Return the counts with the laws that the pairs obey."""
         found = _laws(self)
-        for name, one in self.categories.items():
-            found |= one.by_category(name)
-        for (nature, name), hits in self.others.items():
-            likely = chance_of([(hits.dealt, hits.deals)])
-            if hits.count and beyond(hits.count / len(self.served), likely):
-                found[Law(nature, _told(nature, name, hits.ages))] = hits.count
+        for name, column in self.categories.items():
+            found |= column.by_category(name)
+        for (nature, name), one in self.others.items():
+            likely = chance_of([(one.dealt, one.deals)])
+            if one.count and beyond(one.count / len(self.served), likely):
+                found[Law(nature, told(nature, name, one.ages))] = one.count
+        if self.personal:
+            found = {law: n for law, n in found.items() if law.nature in _VALUELESS}
         return replace(
             self.pairs,
             examined=len(self.served),
             laws=MappingProxyType(found),
             where=self._where,
+        )
+
+    def of(self, ids: Sequence[str]) -> "Tally":
+        """Return the tally with examples, the first by the ids of the pairs kept."""
+        first = nsmallest(MOST_EXAMPLES, range(len(ids)), key=ids.__getitem__)
+        places = pa.array(first, pa.int64())
+        sides = (_shown(side.take(places)) for side in (self.served, self.recomputed))
+        rows = zip([ids[place] for place in first], *sides, strict=True)
+        found = tuple(Example(*row) for row in rows)
+        return replace(self, pairs=replace(self.pairs, examples=found))
+
+    def hidden(self) -> "Tally":
+        """Return the tally without a value: of pseudonyms no law tells anything."""
+        ids = (Example(one.id, HIDDEN, HIDDEN) for one in self.pairs.examples)
+        return replace(
+            self, personal=True, pairs=replace(self.pairs, examples=tuple(ids))
         )
 
     @property
@@ -173,6 +149,19 @@ class Tally:
             if (only := one.only) is not None
         ]
         return min(found, default=(0, ""))[1]
+
+
+_VALUELESS = (Nature.MISSING, Nature.STALE, Nature.SWAPPED, Nature.SHIFTED)
+"""Natures whose sentences have no value of the column in them."""
+
+
+def _shown(values: pa.Array) -> list[str | None]:
+    """Write values as people do."""
+    if pa.types.is_timestamp(values.type):
+        return [None if v is None else str(v) for v in values.to_pylist()]
+    if pa.types.is_floating(values.type):
+        return [None if v is None else f"{v:.10g}" for v in values.to_pylist()]
+    return list(texts(values).to_pylist())
 
 
 _SIDES = ("served", "recomputed", "matched")
@@ -215,9 +204,12 @@ def tally(  # noqa: PLR0913 - two columns, and what is the same in them
     column: str,
     kind: Kind,
     tolerance: Tolerance,
+    at: Ints | None = None,
     most: int = MAX_EXAMINED,
 ) -> Tally:
     """Count how two columns compare, and keep `most` of the pairs that differ.
+
+    `at` are the times of the rows, in microseconds, the least there is for none.
 
     Raises Unmeasurable for nested values.
     """
@@ -227,27 +219,37 @@ def tally(  # noqa: PLR0913 - two columns, and what is the same in them
         raise ProfileError(msg)
     sides = {family_of(ours.type), family_of(theirs.type)} - {"empty"}
     if sides <= {"number", "boolean"} and kind is not Kind.CATEGORICAL:
-        exact = _whole(ours, theirs) if tolerance.relative < FINEST else None
+        exact = whole(ours, theirs) if tolerance.relative < FINEST else None
         numbers = floats(ours), floats(theirs)
-        same = _near(*numbers, tolerance, exact)
+        same = near(*numbers, tolerance, exact)
         ours, theirs = (pa.array(side, from_pandas=True) for side in numbers)
     elif sides == {"time"}:
-        ours, theirs = _instants(ours), _instants(theirs)
-        same = _equal(ours, theirs)
+        ours, theirs = instants(ours), instants(theirs)
+        same = equal(ours, theirs)
     else:
         ours, theirs = texts(ours), texts(theirs)
-        same = _equal(ours, theirs)
+        same = equal(ours, theirs)
     absent = np.asarray(pc.is_null(ours)), np.asarray(pc.is_null(theirs))
-    rows = spread(np.flatnonzero(~same & ~(absent[0] & absent[1])), most)
+    differing = np.flatnonzero(~same & ~(absent[0] & absent[1]))
+    rows = spread(differing, most)
     kept = pa.array(rows)
     return Tally(
-        pairs=_count(column, same, *absent),
+        pairs=_count(column, same, *absent, seen=_seen(at, differing)),
         kind=kind,
         served=ours.take(kept),
         recomputed=theirs.take(kept),
         matched=ours.take(pa.array(spread(np.flatnonzero(same), most))),
         rows=rows,
     )
+
+
+def _seen(at: Ints | None, rows: Ints) -> tuple[int | None, int | None]:
+    """Return the times of the first and the last of the rows that have any."""
+    times = np.empty(0, np.int64) if at is None else at[rows]
+    times = times[times != np.iinfo(np.int64).min]
+    if len(times) == 0:
+        return None, None
+    return int(times.min()), int(times.max())
 
 
 def _laws(kept: Tally) -> dict[Law, int]:
@@ -290,110 +292,19 @@ def _nearly_all(pairs: Pairs) -> bool:
     return present > 0 and pairs.mismatch >= cause.NEARLY_ALL * present
 
 
-def _hits(other: Other, ours: pa.Array, tolerance: Tolerance) -> Hits:
-    """Count the differing rows on which another value was served."""
-    size = len(ours)
-    tests = [_equals(ours, arrow(values), tolerance) for values in other.values]
-    hit = np.zeros(size, np.bool_)
-    old: list[int] = []
-    for place, equal in enumerate(tests):
-        new = equal(slice(None)) & ~hit
-        hit |= new
-        if other.ages:
-            old += other.ages[place][new].tolist()
-    deals = [np.any([e(places) for e in tests], axis=0) for places in dealings(size)]
-    return Hits(
-        count=int(np.count_nonzero(hit)),
-        dealt=sum(int(np.count_nonzero(deal)) for deal in deals),
-        deals=len(deals) * size,
-        ages=tuple(sorted(old)),
-    )
-
-
-def _equals(
-    ours: pa.Array, values: pa.Array, tolerance: Tolerance
-) -> Callable[[Ints | slice], Bools]:
-    """Return what tells where served values, dealt to other places, are the others."""
-    if pa.types.is_floating(ours.type):
-        numbers, theirs = floats(ours), floats(values)
-        return lambda places: _near(numbers[places], theirs, tolerance, None)
-    values = _instants(values) if pa.types.is_timestamp(ours.type) else texts(values)
-    codes = pa.chunked_array([ours, values.cast(ours.type)]).dictionary_encode()
-    named = np.asarray(codes.combine_chunks().indices.fill_null(-1))
-    mine, others = named[: len(ours)], named[len(ours) :]
-    return lambda places: np.asarray((mine[places] == others) & (others >= 0))
-
-
-def _told(nature: Nature, name: str, ages: Sequence[int]) -> str:
-    """Write what was served instead."""
-    if nature is Nature.SHIFTED:
-        return f"served is the value of the row {name} it (rows joined one off)"
-    if nature is not Nature.STALE:
-        return f"served is what {name!r} should be (columns swapped)"
-    old = lasting(ages[len(ages) // 2]) if ages else "unknown time"
-    return f"served is a value from before (stale by {old}, in the median)"
-
-
-def lasting(micros: float) -> str:
-    """Write a stretch of time in the largest unit that it fills.
-
-    >>> [lasting(s * 1e6) for s in (0.5, 90, 5_400, 86_400)]
-    ['0.5 s', '90 s', '90 min', '24 h']
-    """
-    for size, unit in ((48 * 3_600e6, "d"), (2 * 3_600e6, "h"), (120e6, "min")):
-        if micros >= size:
-            return f"{micros / _UNITS[unit]:.3g} {unit}"
-    return f"{micros / 1e6:.3g} s"
-
-
-_UNITS = {"d": 86_400e6, "h": 3_600e6, "min": 60e6}
-
-
-def _instants(array: pa.Array) -> pa.Array:
-    """Return times in UTC to the microsecond, null where there is none."""
-    zone = getattr(array.type, "tz", None)
-    times = pc.cast(array, pa.timestamp("us", zone), safe=False)
-    return pc.cast(times, pa.timestamp("us"), safe=False) if zone else times
-
-
 def _micros(array: pa.Array) -> Floats:
     """Return times as microseconds since the Unix epoch, NaN for null."""
     return floats(pc.cast(array, pa.int64()))
 
 
-def _whole(served: pa.Array, recomputed: pa.Array) -> Bools | None:
-    """Return where two columns of integers are equal, to the last digit.
-
-    None where float64 tells as much.
-    """
-    sides = served, recomputed
-    if not all(pa.types.is_integer(side.type) for side in sides):
-        return None
-    if all(
-        side.type.bit_width <= FLOAT_BITS or held(side.drop_null()) for side in sides
-    ):
-        return None
-    exact = (pc.cast(side, pa.decimal128(20, 0)) for side in sides)
-    return np.asarray(pc.fill_null(pc.equal(*exact), fill_value=False))
-
-
-def _near(
-    served: Floats, recomputed: Floats, tolerance: Tolerance, exact: Bools | None
-) -> Bools:
-    larger = np.maximum(np.abs(served), np.abs(recomputed))
-    far = tolerance.relative * (larger + CANCELLED)
-    with np.errstate(invalid="ignore"):
-        near = np.abs(served - recomputed) <= np.maximum(far, tolerance.absolute)
-    # Infinities are equal to themselves, though their difference is no number.
-    same = (near & np.isfinite(larger)) | (served == recomputed)
-    return np.asarray(same if exact is None else same & exact)
-
-
-def _equal(served: pa.Array, recomputed: pa.Array) -> Bools:
-    return np.asarray(pc.fill_null(pc.equal(served, recomputed), fill_value=False))
-
-
-def _count(column: str, same: Bools, no_served: Bools, no_recomputed: Bools) -> Pairs:
+def _count(
+    column: str,
+    same: Bools,
+    no_served: Bools,
+    no_recomputed: Bools,
+    *,
+    seen: tuple[int | None, int | None],
+) -> Pairs:
     both = int(np.count_nonzero(no_served & no_recomputed))
     served_missing = int(np.count_nonzero(no_served)) - both
     recomputed_missing = int(np.count_nonzero(no_recomputed)) - both
@@ -405,6 +316,8 @@ def _count(column: str, same: Bools, no_served: Bools, no_recomputed: Bools) -> 
         served_missing=served_missing,
         recomputed_missing=recomputed_missing,
         both_missing=both,
+        first=seen[0],
+        last=seen[1],
     )
 
 

@@ -17,10 +17,12 @@ from checks.beside import MOST_CATEGORIES, Categories
 from checks.bins import Ints
 from checks.cause import Nature
 from checks.classes import Bools
+from checks.equality import Tolerance
 from checks.errors import ChecksError
+from checks.other import Other
 from checks.pairs import PairingCounts, Pairs
 from checks.schema import Column
-from checks.tally import MAX_EXAMINED, Other, Tally, Tolerance, tally
+from checks.tally import MAX_EXAMINED, Tally, tally
 from checks.values import family_of, texts
 from monitor.errors import SourceError
 from monitor.ids import column, instants, numbered, pick
@@ -36,12 +38,17 @@ class Joining:
 
     By `id` alone; or by `entity`, the recomputed row with the latest `time` that is not
     after the served one's, and no older than `reach`. Where an entity and a time are
-    known beside the id, they tell what the entity's value was before.
+    known beside the id, they tell what the entity's value was before. `at` says when a
+    served row is of, and `hidden` are columns none of whose values are told.
+    `named` names rows to people, where that is not what they are joined by.
     """
 
     id: str | None = None
     entity: str | None = None
     time: str | None = None
+    at: str | None = None
+    named: str | None = None
+    hidden: frozenset[str] = frozenset()
     reach: timedelta = timedelta(0)
     tolerance: Tolerance = field(default_factory=Tolerance)
 
@@ -134,6 +141,7 @@ class _Meeting:
     theirs: Ints
     history: Sequence[tuple[Ints, Ints]]
     order: Ints | None
+    at: Ints | None
     counts: PairingCounts
 
 
@@ -158,6 +166,7 @@ def _meet(
         theirs=at_theirs,
         history=_history(recomputed, at_theirs, joining),
         order=_in_order(served, at_ours, joining) if alone else None,
+        at=_moments(served, joining, at_ours),
         counts=counts,
     )
 
@@ -172,10 +181,21 @@ def _in_order(served: pa.Table, rows: Ints, joining: Joining) -> Ints | None:
 
 def _times(table: pa.Table, joining: Joining) -> Ints:
     """Return when rows are of, in microseconds; the least there is for null."""
-    name = joining.time or ""
+    return _instants(table, joining.time or "")
+
+
+def _instants(table: pa.Table, name: str) -> Ints:
     times = column(table, name)
     found = instants(times, name)
     return np.where(np.asarray(times.is_null()), np.iinfo(np.int64).min, found)
+
+
+def _moments(served: pa.Table, joining: Joining, rows: Ints) -> Ints | None:
+    """Return when joined rows are of; None where they do not say."""
+    name = joining.at or joining.time
+    if name is None or name not in served.column_names:
+        return None
+    return _instants(served, name)[rows]
 
 
 def _pair(ours: Ints, theirs: Ints) -> tuple[PairingCounts, Ints, Ints]:
@@ -309,12 +329,25 @@ def _tallied(
         for name, one in found.items()
         if not isinstance(one, str) and one.pairs.differing
     }
-    categories = _categories(meeting, features) if differing else {}
+    open_ones = [one for one in features if one.name not in joining.hidden]
+    categories = _categories(meeting, open_ones) if differing else {}
     for name, one in differing.items():
         beside = {other: c for other, c in categories.items() if other != name}
         others = _others(meeting, one, features)
-        found[name] = one.beside(others, beside, joining.tolerance)
+        told = one.beside(others, beside, joining.tolerance)
+        told = told.of(_ids(meeting, joining, one.rows))
+        found[name] = told.hidden() if name in joining.hidden else told
     return found
+
+
+def _ids(meeting: _Meeting, joining: Joining, rows: Ints) -> list[str]:
+    """Name some of the joined rows: by their ids, or by entity and time."""
+    at = pa.array(meeting.ours[rows])
+    names = joining.key if joining.id else joining.names
+    if joining.named is not None and joining.named in meeting.served.column_names:
+        names = [joining.named]
+    told = [column(meeting.served, name).take(at).to_pylist() for name in names]
+    return [" at ".join(map(str, one)) for one in zip(*told, strict=True)]
 
 
 MOST_BESIDE = 20
@@ -350,6 +383,7 @@ def _compared(
             column=name,
             kind=feature.kind,
             tolerance=joining.tolerance,
+            at=meeting.at,
             most=most,
         )
     except (ChecksError, SourceError, pa.ArrowException) as error:

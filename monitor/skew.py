@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from checks.equality import Tolerance
 from checks.errors import ChecksError
 from checks.pairs import PairingCounts, Pairs
 from checks.sample import Sample, arrow, merge
 from checks.schema import Column, Role
-from checks.tally import Tolerance
 from monitor.config import Model, Recomputed, Replay
 from monitor.config.skew import Compared
 from monitor.engines.base import Rows
@@ -27,6 +27,10 @@ from monitor.window import Window
 
 FEW_JOINED = 0.99
 """The share of the served rows that are joined below which it is told."""
+
+
+MOST_SHOWN = 5
+"""Features that differ of which rows are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,12 @@ class Skew:
     @property
     def notes(self) -> Iterator[str]:
         """What people should know of the join before they believe its figures."""
+        yield from self._meeting
+        yield from self._examples
+
+    @property
+    def _meeting(self) -> Iterator[str]:
+        """Say which rows were not compared."""
         counts = self.counts
         if counts is None:
             return
@@ -65,6 +75,14 @@ class Skew:
             )
         if counts.served_without_id:
             yield f"{counts.served_without_id:,} served rows have no id to be joined by"
+
+    @property
+    def _examples(self) -> Iterator[str]:
+        """Show rows of the features that differ most."""
+        differing = [one for one in (self.pairs or {}).values() if one.examples]
+        worst = sorted(differing, key=lambda one: (-one.differing, one.column))
+        for one in worst[:MOST_SHOWN]:
+            yield f"{one.column}, for example {'; '.join(map(str, one.examples))}"
 
     def to_dict(self) -> dict[str, Any] | None:
         """Return the counters in the JSON form that scripts rely on; None for none."""
@@ -110,9 +128,10 @@ def row_skew(section: Model, window: Window | None, feeds: Feeds) -> Skew:
     joining = _joining(section, asked)
     columns = compared(section)
     names = [*joining.names, *(column.name for column in columns)]
+    dated = [joining.at] if joining.at else []
     try:
         sides = [
-            _side(feeds.predictions, window, names, joining),
+            _side(feeds.predictions, window, [*names, *dated], joining),
             _side(feeds.recomputed, _reaching(window, joining), names, joining),
         ]
         with closing(parted(*sides)) as parts:
@@ -154,7 +173,13 @@ def _replayed(
         parts = [tuple(side.append_column(ROW, number) for side in (served, answer))]
         found = join_pairs(
             [(ours, theirs) for ours, theirs in parts],
-            joining=Joining(id=ROW, tolerance=_tolerance(asked)),
+            joining=Joining(
+                id=ROW,
+                at=section.time_column,
+                named=section.table.first(Role.ID),
+                hidden=section.personal,
+                tolerance=_tolerance(asked),
+            ),
             features=columns,
         )
     except (SourceError, ChecksError, pa.ArrowException) as error:
@@ -169,8 +194,8 @@ def _some(
     names = None
     if asked.inputs is not None or asked.kind is not Kind.CALLABLE:
         wanted = [*_inputs(section, asked), *compared_names(section)]
-        key = section.table.first(Role.ID)
-        names = list(dict.fromkeys([*wanted, *([key] if key else [])]))
+        told = (section.table.first(Role.ID), section.time_column)
+        names = list(dict.fromkeys([*wanted, *(name for name in told if name)]))
     sample, seen = None, 0
     for batch in rows.read(window, names):
         table = pa.Table.from_batches([batch])
@@ -206,11 +231,21 @@ def _joining(section: Model, asked: Recomputed) -> Joining:
     if asked.on is not None and asked.timed:
         entity, time = asked.on
         return Joining(
-            entity=entity, time=time, reach=asked.tolerance_time, tolerance=tolerance
+            entity=entity,
+            time=time,
+            hidden=section.personal,
+            reach=asked.tolerance_time,
+            tolerance=tolerance,
         )
     key = asked.on[0] if asked.on else section.table.first(Role.ID)
-    dated = section.time_column if asked.entity else None
-    return Joining(id=key, entity=asked.entity, time=dated, tolerance=tolerance)
+    return Joining(
+        id=key,
+        entity=asked.entity,
+        time=section.time_column if asked.entity else None,
+        at=section.time_column,
+        hidden=section.personal,
+        tolerance=tolerance,
+    )
 
 
 def _reaching(window: Window | None, joining: Joining) -> Window | None:

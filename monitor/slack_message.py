@@ -140,7 +140,7 @@ def _worst(body: Mapping[str, Any]) -> list[Block]:
         "How sure": wording.sureness(worst.get("p_adjusted")),
         "Mostly": ", ".join(columns),
         "Harm": _harm(firing),
-        "To do": wording.to_do(worst["family"]),
+        "To do": wording.to_do(worst["family"], str(worst.get("brief", ""))),
     }
     lines = [f"*{title}:* {inert(text, 600)}" for title, text in said.items() if text]
     return [_section("\n".join(lines))]

@@ -55,5 +55,5 @@ def mismatch(pairs: Pairs, *, tolerated: Part = 0.001) -> Statistic:
         p_value=min(1.0, float(tail)),
         n_reference=n,
         n_current=n,
-        detail=str(cause) if cause else "",
+        detail=cause.told(pairs.circumstances) if cause else pairs.circumstances,
     )

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.mistakes import Mistake
 from benchmarks.skewed import INNOCENT, MISTAKES, Noise, Share, found, innocent, named
+from monitor.remedies import remedy
 
 ROWS = 600
 
@@ -20,7 +21,9 @@ def test_a_mistake_is_named_on_all_rows_and_on_some(mistake: Mistake) -> None:
         cells = [(Share.SEGMENT, Noise.NONE), (Share.THIRD, list(Noise)[turn % 2 * 2])]
     for share, noise in cells:
         pairs = found(mistake, share, noise, np.random.default_rng(turn), ROWS)
-        assert pairs is None or named(pairs, mistake), f"{share}, {noise}: {pairs}"
+        if pairs is not None:
+            assert named(pairs, mistake), f"{share}, {noise}: {pairs}"
+            assert remedy(str(pairs.cause)), "people are told what to do about it"
 
 
 @pytest.mark.parametrize("name", INNOCENT)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.cause import Nature
+from checks.equality import Tolerance
 from checks.pairs import PairingCounts, Pairs
 from checks.schema import Column, Kind
-from checks.tally import Tolerance
 from monitor.errors import SourceError
 from monitor.pairing import Joining, join_pairs
 from monitor.spill import Side, parted

@@ -1,5 +1,6 @@
 """Row-level skew of a window, from the sources on: what is compared and told."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,11 @@ COLUMNS = {
 }
 
 
-def model(**recomputed: Any) -> Model:
+def model(among: Mapping[str, Any] = COLUMNS, **recomputed: Any) -> Model:
     source = {"type": "parquet", "path": "nowhere"}
     return Model.model_validate(
         {
-            "columns": COLUMNS,
+            "columns": among,
             "reference": source,
             "source": source,
             "recomputed": {"source": source, **recomputed},
@@ -85,7 +86,11 @@ def test_rows_are_joined_by_entity_and_time() -> None:
     )
     recomputed = served.set_column(1, "at", moved)
 
-    on = {"on": ["plan", "at"], "columns": ["amount"], "tolerance_time": "1m"}
+    on: dict[str, Any] = {
+        "on": ["plan", "at"],
+        "columns": ["amount"],
+        "tolerance_time": "1m",
+    }
     found = row_skew(model(**on), WINDOW, feeds(served, recomputed))
 
     assert found.counts is not None
@@ -143,7 +148,9 @@ def test_served_rows_are_run_through_the_training_code_again(tmp_path: Path) -> 
     cause = found.pairs["amount"].cause
     assert cause is not None
     assert cause.law.sentence.startswith("served = recomputed × 100")
-    assert ["300 of 400 rows were run again for row-level skew"] == list(found.notes)
+    assert "300 of 400 rows were run again for row-level skew" == next(
+        iter(found.notes)
+    )
 
 
 def test_a_function_that_is_not_there_is_a_cause(tmp_path: Path) -> None:
@@ -199,3 +206,51 @@ def test_a_join_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=told):
         model(**recomputed)
+
+
+def test_what_is_told_of_a_mistake_says_where_and_since_when_and_shows_rows() -> None:
+    recomputed = rows(START)
+    amount = np.asarray(recomputed["amount"])
+    late = np.arange(len(amount)) >= 100
+    served = recomputed.set_column(
+        2, "amount", pa.array(np.where(late, amount * 100, amount))
+    )
+
+    found = row_skew(model(), WINDOW, feeds(served, recomputed))
+
+    (told,) = found.notes
+    assert found.pairs is not None
+    pairs = found.pairs["amount"]
+    assert pairs.cause is not None
+    since = min(
+        at
+        for at, is_late in zip(served["at"].to_pylist(), late, strict=True)
+        if is_late
+    )
+    assert f"the first at {since:%Y-%m-%d %H:%M}" == pairs.circumstances
+    assert told.startswith("amount, for example ")
+    assert 3 == told.count(" instead of ")
+    kept = found.to_dict()
+    assert kept is not None
+    shown = kept["features"]["amount"]["examples"]
+    assert all(
+        float(one["served"]) == pytest.approx(100 * float(one["recomputed"]))
+        for one in shown
+    )
+
+
+def test_no_personal_value_is_told() -> None:
+    recomputed = rows(START)
+    columns = {**COLUMNS, "plan": {"kind": "categorical", "pii": True}}
+    section = model(among=columns)
+    plans = pa.array([f"pii-{plan}" for plan in recomputed["plan"].to_pylist()])
+    served = recomputed.set_column(3, "plan", plans)
+
+    found = row_skew(section, WINDOW, feeds(served, recomputed))
+
+    assert found.pairs is not None
+    assert 400 == found.pairs["plan"].differing
+    assert found.pairs["plan"].cause is None
+    said = f"{list(found.notes)} {found.to_dict()}"
+    assert "(values hidden)" in said
+    assert not any(plan in said for plan in set(plans.to_pylist()))

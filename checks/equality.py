@@ -1,5 +1,6 @@
 """When two values are the same: numbers within a tolerance, all else exactly."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,8 @@ import pyarrow.compute as pc
 
 from checks.classes import Bools
 from checks.exact import Floats
-from checks.values import FLOAT_BITS, held
+from checks.schema import Kind
+from checks.values import FLOAT_BITS, family_of, held
 
 TOLERANCE = 1e-6
 """The relative difference up to which two numbers count as equal."""
@@ -26,9 +28,63 @@ class Tolerance:
     absolute: float = 0.0
 
 
+def alike(
+    served: pa.Array, recomputed: pa.Array, kind: Kind
+) -> tuple[pa.Array, pa.Array]:
+    """Return both sides as one type, where one was logged as text or as a number.
+
+    That is a matter of the schema; what is compared here is what the values mean. A
+    side one of whose values means nothing of the kind stays as it is.
+    """
+    sides = (served, recomputed)
+    families = [family_of(side.type) for side in sides]
+    read = {Kind.NUMERIC: ("number", _numbers), Kind.DATETIME: ("time", _moments)}
+    if kind not in read or families[0] == families[1]:
+        return sides
+    wanted, reading = read[kind]
+    if wanted not in families:
+        return sides
+    ours, theirs = (
+        side if family == wanted else reading(side, family)
+        for side, family in zip(sides, families, strict=True)
+    )
+    return ours, theirs
+
+
+def _numbers(values: pa.Array, family: str) -> pa.Array:
+    if family != "text":
+        return values
+    try:
+        return pc.cast(values, pa.float64())
+    except pa.ArrowInvalid:
+        return values
+
+
+ZONED, NAIVE = pa.timestamp("us", "UTC"), pa.timestamp("us")
+SCALES = ((1e11, 1_000_000.0), (1e14, 1_000.0), (1e17, 1.0), (np.inf, 1e-3))
+"""Numbers up to which times are in seconds, milli-, micro- and nanoseconds."""
+
+
+def _moments(values: pa.Array, family: str) -> pa.Array:
+    if family == "number" and len(values.drop_null()):
+        numbers = pc.cast(values, pa.float64(), safe=False)
+        middle = abs(pc.quantile(numbers, 0.5)[0].as_py())
+        scale = next(scale for most, scale in SCALES if middle < most)
+        micros = pc.cast(pc.round(pc.multiply(numbers, scale)), pa.int64(), safe=False)
+        return pc.cast(micros, NAIVE)
+    for kind in (ZONED, NAIVE) if family == "text" else ():
+        with suppress(pa.ArrowInvalid):
+            return pc.cast(values, kind)
+    return values
+
+
 def instants(array: pa.Array) -> pa.Array:
     """Return times in UTC to the microsecond, null where there is none."""
-    zone = getattr(array.type, "tz", None)
+    kind = array.type
+    if pa.types.is_time(kind) or pa.types.is_duration(kind):
+        same = pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
+        array = pc.cast(pc.cast(array, same, safe=False), pa.int64())
+    zone = getattr(kind, "tz", None)
     times = pc.cast(array, pa.timestamp("us", zone), safe=False)
     return pc.cast(times, pa.timestamp("us"), safe=False) if zone else times
 

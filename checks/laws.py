@@ -142,6 +142,22 @@ def precision(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
         )
 
 
+ARITHMETIC = 32 * float(np.finfo(np.float32).eps)
+"""The relative difference that the order of float32 operations may make."""
+
+
+def arithmetic(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
+    """Explain what is the same but for the last digits of a float32."""
+    del served, recomputed
+    yield Proposal(
+        law=Law(Nature.PRECISION, "the sides differ in the last digits of a float32"),
+        holds=lambda s, r: (
+            np.abs(s - r) <= ARITHMETIC * np.maximum(np.abs(s), np.abs(r))
+        ),
+        least=2 * MIN_PAIRS,
+    )
+
+
 def _through(
     short: type[np.float32 | np.float16], less: Floats, exact: Floats
 ) -> Bools:
@@ -374,6 +390,7 @@ def recoded(served: Floats, recomputed: Floats) -> Iterator[Proposal]:
 
 NUMBER_LAWS: tuple[Rule, ...] = (
     precision,
+    arithmetic,
     rounding,
     halves,
     significant,

@@ -70,9 +70,10 @@ class Example:
     recomputed: str | None
 
     def __str__(self) -> str:
-        ours, theirs = (
-            "null" if s is None else s for s in (self.served, self.recomputed)
-        )
+        sides = self.served, self.recomputed
+        if sides == (HIDDEN, HIDDEN):
+            return f"{self.id} {HIDDEN}"
+        ours, theirs = ("null" if side is None else side for side in sides)
         return f"{self.id}: {ours} instead of {theirs}"
 
 

@@ -19,7 +19,16 @@ from checks.beside import Beside, Categories, beside
 from checks.bins import Ints
 from checks.cause import Law, Nature
 from checks.classes import Bools, Values, arrow, floats
-from checks.equality import FINEST, TOLERANCE, Tolerance, equal, instants, near, whole
+from checks.equality import (
+    FINEST,
+    TOLERANCE,
+    Tolerance,
+    alike,
+    equal,
+    instants,
+    near,
+    whole,
+)
 from checks.errors import ProfileError
 from checks.exact import Floats
 from checks.other import Hits, Other, hits, told
@@ -213,7 +222,7 @@ def tally(  # noqa: PLR0913 - two columns, and what is the same in them
 
     Raises Unmeasurable for nested values.
     """
-    ours, theirs = arrow(served), arrow(recomputed)
+    ours, theirs = alike(arrow(served), arrow(recomputed), kind)
     if len(ours) != len(theirs):
         msg = f"{len(ours)} served values of {column!r} beside {len(theirs)}"
         raise ProfileError(msg)

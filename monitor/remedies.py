@@ -37,7 +37,7 @@ _SENTENCES = tuple(
         (r"is cut to \d+ characters", Nature.CASE),
         (r"is cut to (at|between)", Nature.CLIPPED),
         (r"ran over as an", Nature.WRAPPED),
-        (r"has been a float\d", Nature.PRECISION),
+        (r"has been a float\d|last digits of a float", Nature.PRECISION),
         (r"(rounded|cut off|down|up) to |rounds halves", Nature.ROUNDING),
         (r"columns swapped", Nature.SWAPPED),
         (r"rows joined one off", Nature.SHIFTED),

@@ -22,6 +22,7 @@ from monitor.ids import pick
 from monitor.order import Kind, Order
 from monitor.pairing import Joining, join_pairs
 from monitor.recompute import recompute
+from monitor.remedies import remedy
 from monitor.spill import Side, parted
 from monitor.window import Window
 
@@ -82,7 +83,10 @@ class Skew:
         differing = [one for one in (self.pairs or {}).values() if one.examples]
         worst = sorted(differing, key=lambda one: (-one.differing, one.column))
         for one in worst[:MOST_SHOWN]:
-            yield f"{one.column}, for example {'; '.join(map(str, one.examples))}"
+            said = f"{one.column}, for example {'; '.join(map(str, one.examples))}"
+            cause = one.cause
+            advice = remedy(cause.law.sentence) if cause else None
+            yield f"{said}. To do: {advice}" if advice else said
 
     def to_dict(self) -> dict[str, Any] | None:
         """Return the counters in the JSON form that scripts rely on; None for none."""

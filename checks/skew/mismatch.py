@@ -46,7 +46,6 @@ def mismatch(pairs: Pairs, *, tolerated: Part = 0.001) -> Statistic:
         raise Unmeasurable(pairs.unjoined or "no row could be joined by its id")
     low, high = wilson(pairs.differing, n)
     tail = special.bdtrc(pairs.differing - 1, n, tolerated) if pairs.differing else 1.0
-    cause = pairs.cause
     value = pairs.differing / n
     return Statistic(
         value=value,
@@ -55,5 +54,12 @@ def mismatch(pairs: Pairs, *, tolerated: Part = 0.001) -> Statistic:
         p_value=min(1.0, float(tail)),
         n_reference=n,
         n_current=n,
-        detail=cause.told(pairs.circumstances) if cause else pairs.circumstances,
+        detail=_detail(pairs),
     )
+
+
+def _detail(pairs: Pairs) -> str:
+    """Say the cause, or that there is not one, and under what circumstances."""
+    if pairs.cause is not None:
+        return pairs.cause.told(pairs.circumstances)
+    return f"no one cause, {pairs.circumstances}" if pairs.circumstances else ""

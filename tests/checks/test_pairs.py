@@ -1,6 +1,7 @@
 """Pairs: what counts as equal, and counts that merge."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import reduce
 from typing import Any
 
@@ -216,3 +217,54 @@ def test_pairing_counts_add_up() -> None:
     some = PairingCounts(ids=3, joined=2, only_served=1)
 
     assert PairingCounts(ids=6, joined=4, only_served=2) == some.merge(some)
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+INSTANT = pa.timestamp("us", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("served", "recomputed", "kind"),
+    [
+        (pa.array(["1", "2.0", None]), pa.array([1, 2, None]), Kind.NUMERIC),
+        (pa.array([1.5]), pa.array([Decimal("1.50")]), Kind.NUMERIC),
+        (pa.array([1_767_268_800]), pa.array([NOON], INSTANT), Kind.DATETIME),
+        (pa.array([NOON], INSTANT), pa.array([1_767_268_800_000.0]), Kind.DATETIME),
+        (pa.array(["2026-01-01T12:00:00Z"]), pa.array([NOON], INSTANT), Kind.DATETIME),
+        (
+            pa.array([NOON], pa.timestamp("ns", "UTC")),
+            pa.array([NOON], pa.timestamp("s", "America/New_York")),
+            Kind.DATETIME,
+        ),
+        (
+            pa.array([timedelta(seconds=1)]),
+            pa.array([timedelta(seconds=1)], pa.duration("ms")),
+            Kind.DATETIME,
+        ),
+    ],
+    ids=["text", "decimal", "seconds", "milliseconds", "iso", "zones", "durations"],
+)
+def test_what_means_the_same_is_equal_however_it_is_written(
+    served: pa.Array, recomputed: pa.Array, kind: Kind
+) -> None:
+    pairs = compare(served, recomputed, column="x", kind=kind)
+
+    assert 0 == pairs.differing
+    assert served.null_count == pairs.both_missing
+
+
+def test_text_that_is_no_number_is_compared_as_text() -> None:
+    pairs = compare(["1", "x"], [1, 2], column="x", kind=Kind.NUMERIC)
+
+    assert (1, 1) == (pairs.match, pairs.mismatch)
+
+
+def test_the_last_digits_of_a_model_in_float32_are_no_mystery() -> None:
+    rng = np.random.default_rng(4)
+    right = rng.random(500)
+    served = (right * (1 + rng.uniform(-3e-6, 3e-6, 500))).astype(np.float32)
+
+    cause = compare(served, right, column="score", kind=Kind.NUMERIC).cause
+
+    assert cause is not None
+    assert "the sides differ in the last digits of a float32" == cause.law.sentence

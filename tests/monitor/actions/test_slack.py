@@ -138,6 +138,18 @@ def test_a_message_says_how_sure_how_bad_which_columns_and_what_to_do(
     assert "no loss of performance is known" in shown
 
 
+def test_a_message_says_what_to_do_about_the_cause_of_a_skew(
+    slack: SlackStandIn,
+) -> None:
+    said = "distance: values that differ from the recomputed ones: 13.1 % of the rows, "
+    cause = "served = recomputed × 1.609344 (miles → kilometres) (in 100% of 394 rows)"
+    skew = moved("distance", family="skew", check="mismatch", brief=said + cause)
+    hook(slack).perform(delivery(body(firing=[skew])))
+
+    shown = slack.messages[0].render()
+    assert "To do: convert the unit in one place" in shown
+
+
 def test_a_bots_news_is_pictured_in_its_thread(slack: SlackStandIn) -> None:
     told = body(firing=[moved("x0")], history=[0.1, 0.12, 0.4])
     bot(slack).perform(delivery(told))

@@ -6,6 +6,7 @@ said where it was not the right thing.
 """
 
 import argparse
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from benchmarks.skewed import (
     mixed,
     named,
 )
+from monitor.wording import percent
 
 PAGE = Path(__file__).parents[1] / "docs" / "skew.md"
 BEGIN, END = "<!-- causes: benchmarks/causes.py -->", "<!-- end of causes -->"
@@ -91,9 +93,9 @@ def of_none(seeds: int) -> Found:
 
 def page(right: Found, none: Found, seeds: int) -> Iterator[str]:
     """Write the tables."""
-    yield f"{len(MISTAKES)} mistakes, each made {ROWS:,} rows long on the share of the"
-    yield "rows that a line names, beside what a column names. The cells are how often"
-    yield "the right cause was named, by its nature and by its sentence."
+    yield f"{len(MISTAKES)} mistakes, each in {ROWS:,} rows: made on the share of them"
+    yield "that a line names, while something else is wrong that a column names. A cell"
+    yield "is how often the right nature and the right sentence were named."
     yield ""
     yield "| mistake on | " + " | ".join(noise.value for noise in Noise) + " |"
     yield "|---|" + "---|" * len(Noise)
@@ -102,12 +104,13 @@ def page(right: Found, none: Found, seeds: int) -> Iterator[str]:
         yield f"| {share.value} | " + " | ".join(told) + " |"
     asked, wrong = right.asked["all"], right.wrong["all"]
     yield ""
-    yield f"In all {right.cells('all')} ({right.right['all'] / asked:.1%}); {wrong} "
-    yield f"({wrong / asked:.1%}) were given another cause, the others none. By nature:"
+    share = percent(right.right["all"] / asked)
+    yield f"In all {right.cells('all')} ({share}); another cause was named of {wrong}"
+    yield f"({percent(wrong / asked)}), and none of the others. By nature:"
     yield ""
     names = [key for key in right.asked if key.startswith("nature ")]
     each = [f"{n.removeprefix('nature ')} {right.cells(n)}" for n in sorted(names)]
-    yield ", ".join(each) + "."
+    yield from textwrap.wrap(", ".join(each) + ".", 88)
     yield ""
     yield "Where there is no cause, or where there are two, half of the rows each:"
     yield ""

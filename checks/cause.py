@@ -45,6 +45,7 @@ class Nature(StrEnum):
     AFFINE = "affine"
     TRANSFORM = "transform"
     INVERTED = "inverted"
+    ONE_WAY = "one_way"
     CASE = "case"
     WHITE_SPACE = "white_space"
     CASE_AND_WHITE_SPACE = "case_and_white_space"

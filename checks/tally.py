@@ -4,6 +4,7 @@ Rows are joined before they come here. Parts of them are tallied each by itself 
 merged; the laws are asked once, of pairs from all parts.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
@@ -261,8 +262,39 @@ def _seen(at: Ints | None, rows: Ints) -> tuple[int | None, int | None]:
     return int(times.min()), int(times.max())
 
 
+MIN_ONE_WAY = 10
+"""Pairs of two classes that tell a direction."""
+ONE_WAY = 0.95
+"""The share of them that differ in the direction that is told."""
+
+
+def _one_way(kept: Tally) -> dict[Law, int]:
+    """Explain two classes of which one is often served for the other.
+
+    What is drawn anew is wrong as often one way as the other.
+    """
+    if kept.kind.ordered or _nearly_all(kept.pairs):
+        return {}
+    sides = [_shown(side) for side in (kept.served, kept.recomputed)]
+    ways = Counter(pair for pair in zip(*sides, strict=True) if None not in pair)
+    agreeing = set(_shown(kept.matched.unique().drop_null()))
+    if len(agreeing) != 2 or not {v for pair in ways for v in pair} <= agreeing:  # noqa: PLR2004 - two classes
+        return {}
+    if ways.total() < MIN_ONE_WAY:
+        return {}
+    ((served, recomputed), count), *_ = ways.most_common(1)
+    if count < ONE_WAY * ways.total():
+        return {}
+    told = f"served is {served!r} where recomputed is {recomputed!r}, hardly ever the "
+    return {Law(Nature.ONE_WAY, f"{told}other way round"): count}
+
+
 def _laws(kept: Tally) -> dict[Law, int]:
     """Ask the laws of the pairs that were kept."""
+    return _asked(kept) | _one_way(kept)
+
+
+def _asked(kept: Tally) -> dict[Law, int]:
     if pa.types.is_timestamp(kept.served.type):
         return laws.times(*(_micros(getattr(kept, name)) for name in _SIDES))
     inverted = _nearly_all(kept.pairs)

@@ -200,6 +200,9 @@ def renamed(
             continue
         names[r] = s
         taken.add(s)
+    told = sum(words[s, r] for r, s in names.items()) - len(names)
+    if told < cause.MOST * sum(n for pair, n in words.items() if None not in pair):
+        return  # one row of each category chooses its name, and proves nothing
     swapped = set(names) == taken and len(names) == 2  # noqa: PLR2004 - a swap is of two
     if not names or len(names) > MAX_RENAMED or (swapped and not inverted):
         return

@@ -26,6 +26,8 @@ REMEDIES: Mapping[Nature, str] = {
     Nature.TRANSFORM: "apply the transformation in one place that training and serving "
     "share",
     Nature.CASE: "clean text in one function that training and serving share",
+    Nature.INVERTED: "compare the thresholds of both sides, and what serving falls "
+    "back to when a lookup fails",
     Nature.REMAP: "keep one table of categories that training and serving share",
 }
 """What to do, by the nature that stands for others which ask for the same."""
@@ -47,11 +49,10 @@ _SENTENCES = tuple(
         (r"served = recomputed [×+-]|were read as", Nature.FACTOR),
         (r"served = ", Nature.TRANSFORM),
         (r"is always ", Nature.CONSTANT),
+        (r"hardly ever the other way", Nature.INVERTED),
         (r"where recomputed is ", Nature.REMAP),
-        (
-            r"differ|read as Latin|composed|escaped| has '.*' (before|after) it",
-            Nature.CASE,
-        ),
+        (r"differ|the same |read as Latin|composed|escaped", Nature.CASE),
+        (r" has '.*' (before|after) it", Nature.CASE),
     )
 )
 

@@ -268,3 +268,25 @@ def test_the_last_digits_of_a_model_in_float32_are_no_mystery() -> None:
 
     assert cause is not None
     assert "the sides differ in the last digits of a float32" == cause.law.sentence
+
+
+@pytest.mark.parametrize("kind", [Kind.BOOLEAN, Kind.CATEGORICAL])
+def test_classes_that_are_wrong_one_way_alone_are_told(kind: Kind) -> None:
+    rng = np.random.default_rng(4)
+    score = rng.random(1_000)
+    names = (True, False) if kind is Kind.BOOLEAN else ("late", "on time")
+
+    def classes(threshold: float) -> list[Any]:
+        return [names[0] if value > threshold else names[1] for value in score]
+
+    def told(served: list[Any]) -> str | None:
+        cause = compare(served, classes(0.5), column="late", kind=kind).cause
+        return cause.law.sentence if cause else None
+
+    found = told(classes(0.45))
+    assert found is not None
+    assert found.endswith("hardly ever the other way round")
+    either = [n if rng.random() < 0.9 else names[0] for n in classes(0.5)]
+    assert "hardly ever" in (told(either) or "")
+    both = [n if rng.random() < 0.9 else names[n == names[0]] for n in classes(0.5)]
+    assert told(both) is None

@@ -69,8 +69,8 @@ def _ask(
 
 
 def commonest(values: Floats) -> tuple[float, int]:
-    """Return the value that stands most often, and how often."""
-    distinct, counts = np.unique(values, return_counts=True)
+    """Return the value that stands most often, and how often; -0 is 0."""
+    distinct, counts = np.unique(values + 0.0, return_counts=True)
     best = int(np.argmax(counts))
     return float(distinct[best]), int(counts[best])
 

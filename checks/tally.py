@@ -170,7 +170,7 @@ def _shown(values: pa.Array) -> list[str | None]:
     if pa.types.is_timestamp(values.type):
         return [None if v is None else str(v) for v in values.to_pylist()]
     if pa.types.is_floating(values.type):
-        return [None if v is None else f"{v:.10g}" for v in values.to_pylist()]
+        return [None if v is None else f"{v + 0.0:.10g}" for v in values.to_pylist()]
     return list(texts(values).to_pylist())
 
 

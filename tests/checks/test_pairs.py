@@ -290,3 +290,11 @@ def test_classes_that_are_wrong_one_way_alone_are_told(kind: Kind) -> None:
     assert "hardly ever" in (told(either) or "")
     both = [n if rng.random() < 0.9 else names[n == names[0]] for n in classes(0.5)]
     assert told(both) is None
+
+
+def test_a_nought_has_no_sign() -> None:
+    sides = [-0.0, 0.0] * 3, [None] * 6
+    pairs = compare(*sides, column="x", kind=Kind.NUMERIC)
+
+    assert pairs.cause is not None
+    assert "served is 0 where recomputed is null" == pairs.cause.law.sentence

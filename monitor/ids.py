@@ -124,11 +124,6 @@ def last_of_each(ids: Ints, when: Ints, ranks: Ints) -> tuple[Ints, int]:
     order = np.lexsort((ranks, when, ids))
     ids, when, ranks = ids[order], when[order], ranks[order]
     is_last = np.append(ids[1:] != ids[:-1], np.ones(min(len(ids), 1), np.bool_))
-    rival = np.flatnonzero(is_last)
-    rival = rival[rival > 0]
-    contested = (
-        (ids[rival] == ids[rival - 1])
-        & (when[rival] == when[rival - 1])
-        & (ranks[rival] != ranks[rival - 1])
-    )
-    return order[is_last], int(np.count_nonzero(contested))
+    anew = np.append(True, (ids[1:] != ids[:-1]) | (when[1:] != when[:-1]))[: len(ids)]
+    first = np.maximum.accumulate(np.where(anew, np.arange(len(ids)), 0))[is_last]
+    return order[is_last], int(np.count_nonzero(ranks[first] != ranks[is_last]))

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,13 +15,15 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pytest
 
+from monitor import reevaluate
 from monitor.feeds import Feeds, labelled
 from monitor.labels import LabelJoin
 from monitor.sources.base import open_source
+from monitor.window import Window
 from tests.monitor.ingest.pushed import DAY, config, serving
-from tests.monitor.world import rows, write
+from tests.monitor.world import START, rows, small, write
 
-HOUR = timedelta(hours=1)
+HOUR, DAYS = timedelta(hours=1), timedelta(days=1)
 AS_OF = DAY.end + 36 * HOUR
 MADE = rows(DAY.start, 300).select(["id", "at", "amount", "plan", "score", "churned"])
 
@@ -131,3 +134,53 @@ def test_labels_say_the_same_wherever_and_however_they_come(
     assert whole.troubles == found.troubles
     kept = [one.labels.table.sort_by("id").to_pylist() for one in (whole, found)]
     assert kept[0] == kept[1]
+
+
+def poison(folder: Path, day: datetime, known: datetime) -> None:
+    """Tell other labels of all of a day's predictions, which are known later."""
+    made = rows(day).select(["id", "churned", "known_at"])
+    other = pa.array([not one for one in made["churned"].to_pylist()])
+    at = pa.array([known] * len(made), made["known_at"].type)
+    wrong = made.set_column(1, "churned", other).set_column(2, "known_at", at)
+    write(folder / "labels" / f"date={day:%Y-%m-%d}" / "later.parquet", wrong)
+
+
+def told(evaluation: Any) -> Any:
+    return reevaluate.to_dict(replace(evaluation, revision=0))
+
+
+def test_no_label_of_later_changes_what_is_told_of_any_moment(tmp_path: Path) -> None:
+    """Neither what windows say, nor evaluations, nor what is learned of delays."""
+    checks = {"accuracy": {}, "worst_segment_error": {"smallest": 150}}
+    model = {"recomputed": None, "evaluation": None}
+    worlds = []
+    for name in ("clean", "poisoned"):
+        folder = tmp_path / name
+        folder.mkdir()
+        with small(folder, model=model, daily={"checks": checks}) as world:
+            far = world.today + 365 * DAYS
+            for _ in range(3):
+                if name == "poisoned":
+                    poison(folder, world.today, far)
+                world.pass_day()
+            period = Window(START, START + 2 * DAYS)
+            then = world.clock.now()
+            known = world.app.reevaluate("churn", period, then).evaluation
+            for day in range(3):
+                poison(folder, START + day * DAYS, then + HOUR / 3600)
+            world.pass_day()
+            again = world.app.reevaluate("churn", period, then).evaluation
+            later = world.app.reevaluate("churn", period).evaluation
+            assert told(again) == told(known)
+            assert told(later)["metrics"] != told(known)["metrics"]
+            learned = world.app.store.arrivals.learned("churn", then)
+            assert learned is not None
+            runs = [
+                (v.check, v.column, v.statistic, v.cause)
+                for run in world.app.store.runs_between("churn", "daily", START, then)
+                for v in run.verdicts
+            ]
+            checked = {check for check, _, found, _ in runs if found is not None}
+            assert {"accuracy", "worst_segment_error"} <= checked
+            worlds.append((told(known), learned.content, learned.newest, runs))
+    assert worlds[0] == worlds[1]

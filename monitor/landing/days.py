@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 ASIDE, KEYS, PARTIAL = ".merged", ".ids", ".partial"
 """How the names end of what was merged, of keys, and of what is not whole yet."""
-_LANDED = re.compile(r"(\d+)(?:-(\d+))?\.parquet")
+_LANDED = re.compile(r"(\d{8,})(?:-(\d{8,}))?\.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,9 @@ def write_merged(
             os.fsync(sink.fileno())
         keys = np.concatenate([landed_keys(file.path, shape) for file in run])
         write_keys(keys_path(path), keys)
+        # As old as its rows: files are deleted by their age.
+        changed = max(file.path.stat().st_mtime_ns for file in run)
+        os.utime(partial, ns=(changed, changed))
         partial.replace(path)
         sync_folder(path.parent)
     finally:

@@ -86,11 +86,13 @@ class Merging:
         due = [name for name, at in self._due.items() if at is None or at <= now]
         for name in sorted(due, reverse=True)[:_LOOKS]:
             day = self._path / name
+            self._due[name] = now + QUIET  # where it fails, others come before it
             set_aside(day)
             expires = self._tidy(day, now, below)
             quiet = self._quiet.get(name, now)
             least = 2 if quiet <= now else LEAST
             if merged := self._merge(day, least, below, goes_on):
+                self._due[name] = now
                 return merged
             if not goes_on():
                 self._due[name] = now + LATER
@@ -153,7 +155,7 @@ def set_aside(day: Path) -> None:
     """Set aside what stands in merged files, where that was not done before."""
     named = (DayFile.named(day / name) for name in names_of(day))
     files = [file for file in named if file is not None]
-    kept = uncovered(files)
+    kept = set(uncovered(files))
     covered = [file for file in files if file not in kept]
     if covered:
         sync_folder(day)  # whoever put the merged file in place may not have done so

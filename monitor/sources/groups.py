@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.errors import SourceError
-from monitor.landing.days import wherever
+from monitor.landing import wherever
 from monitor.sources import storage
 from monitor.sources.unify import conformed_column, inside
 from monitor.window import EPOCH, Window

@@ -11,7 +11,7 @@ from threading import Lock
 import pyarrow as pa
 
 from monitor.errors import SourceError
-from monitor.landing.days import wherever
+from monitor.landing import wherever
 from monitor.sources.base import SOURCES, Source
 from monitor.sources.counted import CountedOptions, counted
 from monitor.sources.files import DATE_KEYS, DataFile, Near, listed

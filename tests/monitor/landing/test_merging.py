@@ -1,5 +1,6 @@
 """Files of a day are merged, and each row is read once at every moment meanwhile."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -126,6 +127,51 @@ def test_a_day_on_which_rows_still_come_is_merged_by_larger_runs(
         assert landing.merge(NOW) == LEAST
         land(landing, rows(LEAST + 1))
         assert landing.merge(NOW) == 0
+
+
+def test_a_merged_file_is_as_old_as_the_newest_of_its_parts(
+    three: Landing, tmp_path: Path
+) -> None:
+    for age, file in enumerate(Folder(tmp_path).files(), 1):
+        os.utime(file, (10**9 + age, 10**9 + age))
+    merge(three)
+    (file,) = Folder(tmp_path).files()
+    assert file.stat().st_mtime == 10**9 + 3
+
+
+def test_files_of_others_in_the_folder_of_a_day_are_left_alone(
+    three: Landing, tmp_path: Path
+) -> None:
+    (day,) = Folder(tmp_path).days()
+    others = ["1-9.parquet", "2026-03.parquet", "mine.parquet", "00000002-x.parquet"]
+    for name in others:
+        (day / name).write_bytes(b"mine")
+    assert merge(three) == 3
+    assert read(tmp_path) == [1, 2, 3, 4, 5, 6, 7]
+    assert set(others) < set(names(tmp_path))
+
+
+def test_a_day_that_cannot_be_merged_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Landing.open(tmp_path, SHAPE) as landing:
+        for i in range(4):
+            land(landing, rows(i, at=NOW - i % 2 * DAY))
+    replace = os.replace
+
+    def refused(old: Path, new: Path) -> None:
+        if "date=2026-03-02" in str(new):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", refused)
+    with Landing.open(tmp_path, SHAPE) as landing:
+        with pytest.raises(LandingError, match=r"cannot be merged.*Permission"):
+            landing.merge(NOW)
+        assert landing.merge(NOW) == 0
+        assert landing.merge(NOW + LATER) == 2
+    assert len(names(tmp_path)) == 3
+    assert sorted(read(tmp_path)) == [0, 1, 2, 3]
 
 
 def test_days_of_long_ago_are_merged_too(tmp_path: Path) -> None:

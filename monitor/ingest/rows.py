@@ -189,9 +189,10 @@ class RowReader:
 
     def _bounded(self, body: bytes, *, lines: bool = False) -> None:
         """Refuse a body of more rows than are to be held, before it is decoded."""
-        rows, columns = body.count(b"{"), len(self.table.fields)
-        if lines:
-            rows = max(rows, body.count(b"\n"))
+        self._held(max(body.count(b"{"), body.count(b"\n") if lines else 0))
+
+    def _held(self, rows: int) -> None:
+        columns = len(self.table.fields)
         if rows * columns > MOST_VALUES and rows > 1:
             said = f"about {rows:,} rows of {columns} columns"
             raise _too_many(said, MOST_VALUES // columns)
@@ -206,24 +207,27 @@ class RowReader:
             said = f"{body.count(b','):,} values"
             raise _too_many(said, MOST_VALUES)
         try:
-            return self._apart.decode(body)
+            raws: list[Raw] = self._apart.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _no_json(error) from None
+        self._held(len(raws))
+        return raws
 
     def _one_by_one(
         self, raws: Iterable[bytes | Raw], received: int, left: "Rejects"
     ) -> Read:
         rows = []
         for place, raw in enumerate(raws):
-            if not bytes(raw).strip():
+            written = bytes(raw)
+            if not written or written.isspace():
                 continue
             try:
-                row = self._one.decode(raw)
+                row = self._one.decode(written)
                 self._date(row, received)
             except RecursionError as error:
                 raise _no_json(error) from None
             except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-                left.add(place, str(error), bytes(raw))
+                left.add(place, str(error), written)
             else:
                 rows.append(row)
         return left.read(rows)
@@ -280,6 +284,10 @@ class Rejects:
 
     def add(self, place: int, reason: str, row: bytes) -> None:
         """Add a row by what msgspec, or we, say of it."""
+        if len(self._rejects) >= self._kept:
+            self._gathered.add(row)
+            self._more += 1
+            return
         why = next((why for told, why in _TOLD if told in reason), Why.FORM)
         said = _PLACE.sub("$", reason)
         self.put(Reject(place=place, why=why, reason=said, row=row))

@@ -216,6 +216,7 @@ def test_many_rows_that_are_none_take_no_memory_to_speak_of(shared: Pushed) -> N
         (LINES, b"\n" * (32 << 20)),
         (LINES, b"\r" * (32 << 20)),
         (JSON, b"[" + b"1," * ((16 << 20) - 2) + b"1]"),
+        (JSON, b"[" + b'"",' * 3_900_000 + b"1]"),
         (JSON, b"[" + b"{}," * ((10 << 20) - 1) + b"{}]"),
         (JSON, b"[" + b"[]," * ((10 << 20) - 1) + b"[]]"),
     ):

@@ -26,6 +26,8 @@ LONGEST_TEXT = 1 << 16
 """Characters of a value at most."""
 MOST_VALUES = 4_000_000
 """Values (rows × columns) of one request at most: what they take in memory."""
+MOST_APART = 3_000_000
+"""Values of an array that is taken apart at most: some may be rows of no column."""
 KEPT = 1000
 """Rejected rows of a request that are kept; the others are counted."""
 
@@ -203,9 +205,9 @@ class RowReader:
             return body.split(b"\n")
         if body.lstrip()[:1] != b"[":
             return [body]
-        if body.count(b",") > MOST_VALUES:
-            said = f"{body.count(b','):,} values"
-            raise _too_many(said, MOST_VALUES)
+        if body.count(b",") > MOST_APART:
+            said = f"{body.count(b','):,} values, some of which fit no row,"
+            raise _too_many(said, MOST_APART)
         try:
             raws: list[Raw] = self._apart.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -83,10 +83,15 @@ def open_source(
     return cast("Source", hiding(opened, section.personal))
 
 
+_LEADING = frozenset("/\\*?[\0")
+"""What leads into folders, or stands for other names."""
+
+
 def _at_version(section: Plugin, version: str) -> Plugin:
-    """Put the version in, refusing one that would lead out of its folder."""
+    """Put the version in, refusing one that would lead to other files than its own."""
     options = _replaced(section.options, version)
-    if options != section.options and ("/" in version or version in ("", ".", "..")):
+    leads = version in ("", ".", "..") or not _LEADING.isdisjoint(version)
+    if options != section.options and leads:
         msg = f"the version {version!r} cannot be part of a path"
         raise SourceError(msg, permanent=True)
     return replace(section, options=options)

@@ -80,13 +80,14 @@ def listed(
     begin with `_` or `.` belong to whoever writes the data. With `near`, only files
     that can hold rows of its window. Raises SourceError when nothing is there.
     """
-    found: dict[Path, DataFile] = {}
+    found: dict[str, DataFile] = {}
     for pattern in patterns:
         with _looking():
             for file in _matching(base / pattern, suffixes, near):
                 if near is None or near.may_hold(file.partitions):
-                    found.setdefault(file.path, file)
-    return [found[path] for path in sorted(found, key=lambda path: path.parts)]
+                    # However its path is written, a file's rows count once.
+                    found.setdefault(os.path.abspath(file.path), file)
+    return sorted(found.values(), key=lambda file: file.path.parts)
 
 
 @contextmanager

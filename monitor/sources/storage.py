@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -162,7 +163,7 @@ class StoredFiles:
             with reading(str(file.path)):
                 stat = file.path.stat()
             yield StoredFile(
-                name=str(file.path.absolute()),
+                name=os.path.abspath(file.path),  # noqa: PTH100 - `..` goes
                 path=str(file.path),
                 size=stat.st_size,
                 modified=datetime.fromtimestamp(stat.st_mtime, UTC),

@@ -1,6 +1,7 @@
 """What a source left out, told to who asked for a window."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from monitor.cli import main
+from monitor.sources.base import SOURCES
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 CONFIG = """
 models:
@@ -51,3 +55,11 @@ def test_lines_that_were_left_out_are_among_the_notes_of_a_window(
         "predictions: 2 rows were left out: the line has another number of values. "
     )
     assert "a.csv: line 502 (1 values, 2 columns)" in note
+
+
+@pytest.mark.parametrize("kind", SOURCES.names())
+def test_every_option_of_every_source_is_on_its_page(kind: str) -> None:
+    pages = [DOCS / f"{one}.md" for one in ("sources", "databases", kind)]
+    told = "".join(page.read_text("utf-8") for page in pages if page.is_file())
+    options = SOURCES.options_type(kind).model_fields
+    assert not [one for one in options if not re.search(rf"[`{{ ]{one}\b", told)]

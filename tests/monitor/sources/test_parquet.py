@@ -64,6 +64,20 @@ def test_folders_globs_and_lists_mean_each_file_once(
     assert found == [n for n in range(5) for _ in range(4)]
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_file_that_is_named_in_several_ways_counts_once(
+    kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "log").mkdir()
+    write(tmp_path / "log/a.parquet")
+    (tmp_path / "log/a.csv").write_text("t,n\n2013-04-01,1\n")
+    ways = ["a.{}", "./a.{}", "../log/a.{}", f"{tmp_path}/log/a.{{}}"]
+    path = [way.format(kind) for way in ways]
+    section = Plugin(type=kind, options={"path": path}, base=tmp_path / "log")
+    once = 4 if kind == "parquet" else 1
+    assert len(rows(open_source(section, timestamp="t"))) == once
+
+
 def test_an_absolute_path_needs_no_base(tmp_path: Path) -> None:
     file = write(tmp_path / "a.parquet")
     assert len(rows(parquet(Path("/nowhere"), str(file)))) == 4
@@ -334,7 +348,9 @@ def test_the_version_is_put_into_the_path(tmp_path: Path) -> None:
     assert len(rows(open_source(section, timestamp=None, version="7"))) == 4
 
 
-@pytest.mark.parametrize("version", ["..", "../../etc", "a/b", ""])
+@pytest.mark.parametrize(
+    "version", ["..", "../../etc", "a/b", "", "..\\etc", "*", "[a-z]", "?", "a\0"]
+)
 def test_a_version_cannot_lead_out_of_its_folder(tmp_path: Path, version: str) -> None:
     section = Plugin(type="parquet", options={"path": "{version}/a"}, base=tmp_path)
     with pytest.raises(SourceError, match="cannot be part of a path"):

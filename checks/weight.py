@@ -25,6 +25,8 @@ UNIT = 1 << 16
 """Units of weight that a row which stands for itself has."""
 LARGEST = 1 << 20
 """Rows that one row may stand for, at most."""
+SMALLEST = 0.001
+"""Rows that one row may stand for, at least: units would round less too far."""
 _HALF = 18
 """Bits of half a weight: the largest, in units, has 36."""
 _LOW = (1 << _HALF) - 1
@@ -214,7 +216,7 @@ def units_of(
 
     Where several columns do, as where a sample was sampled again, they multiply. A row
     in which driftd's own is null stands for itself. Raises Unmeasurable for what is no
-    positive number up to `LARGEST`.
+    number from `SMALLEST` to `LARGEST`.
     """
     bearing = columns_of(schema, names)
     if not bearing:
@@ -223,19 +225,21 @@ def units_of(
     for name in bearing:
         column = schema.get(name)
         fraction = column is not None and column.role is Role.SAMPLING_FRACTION
-        array = read(name)
-        if name == WEIGHT:  # rows from before anything was sampled
-            array = pc.fill_null(pc.cast(array, pa.float64()), 1.0)
-        values = _numbers(name, array, rows)
+        values = _numbers(name, read(name), rows)
         with np.errstate(divide="ignore", over="ignore"):
             weights = weights / values if fraction else weights * values
-    if not ((weights > 0) & (weights <= LARGEST)).all():
+    if not ((weights >= SMALLEST) & (weights <= LARGEST)).all():
         raise Unmeasurable(_cause(bearing[0]))
-    return np.maximum(np.rint(weights * UNIT), 1).astype(np.int64)
+    return np.rint(weights * UNIT).astype(np.int64)
 
 
 def _numbers(name: str, array: pa.ChunkedArray, rows: int) -> Floats:
-    values, nulls = numbers(array, Kind.NUMERIC)
+    try:
+        if name == WEIGHT:  # rows from before anything was sampled
+            array = pc.fill_null(pc.cast(array, pa.float64()), 1.0)
+        values, nulls = numbers(array, Kind.NUMERIC)
+    except (Unmeasurable, pa.ArrowException):
+        raise Unmeasurable(_cause(name)) from None
     if nulls or len(values) != rows:
         raise Unmeasurable(_cause(name))
     return values
@@ -243,6 +247,6 @@ def _numbers(name: str, array: pa.ChunkedArray, rows: int) -> Floats:
 
 def _cause(name: str) -> str:
     return (
-        f"the weights in {name!r} are not all positive numbers up to {LARGEST:,}: "
+        f"the weights in {name!r} are not all numbers from {SMALLEST} to {LARGEST:,}: "
         "nobody can say what their rows stand for"
     )

@@ -139,15 +139,29 @@ def test_a_profile_without_weights_has_no_trace_of_them() -> None:
     assert all(column.weighted is None for column in profile.columns.values())
 
 
-@pytest.mark.parametrize("bad", [0.0, -1.0, float("nan"), float("inf"), LARGEST * 2.0])
+@pytest.mark.parametrize(
+    "bad", [0.0, 1e-6, -1.0, float("nan"), float("inf"), LARGEST * 2.0]
+)
 def test_a_weight_that_means_nothing_is_told_and_nothing_is_judged(bad: float) -> None:
     known = reference()
     table = rows(np.random.default_rng(5), 300, [1.0] * 299 + [bad])
     verdicts = judged(known, known.bins.profile(table))
     assert {v.statistic for v in verdicts} == {None}
     assert all(
-        "the weights in 'w' are not all positive" in (v.cause or "") for v in verdicts
+        "the weights in 'w' are not all numbers from 0.001 to 1,048,576"
+        in (v.cause or "")
+        for v in verdicts
     )
+
+
+@pytest.mark.parametrize("weights", [["1"] * 299 + ["x"], [[1.0]] * 300, [1e9] * 300])
+def test_a_column_of_weights_that_holds_none_is_told(weights: list[Any]) -> None:
+    known = reference()
+    table = rows(np.random.default_rng(5), 300).append_column(WEIGHT, [weights])
+    verdicts = judged(known, known.bins.profile(table))
+    told = {v.cause for v in verdicts}
+    assert len(told) == 1
+    assert "the weights in 'driftd_weight' are not all numbers" in str(told)
 
 
 def test_a_sampling_fraction_is_one_over_the_weight() -> None:
@@ -222,7 +236,7 @@ def test_a_quantile_of_any_weights_is_that_of_as_many_rows(share: float) -> None
         assert found[0] == pytest.approx(found[1], rel=0.02, abs=0.5)
 
 
-@pytest.mark.parametrize("weight", [1e-4, 1e3, 3e5, float(LARGEST)])
+@pytest.mark.parametrize("weight", [0.01, 1e3, 3e5, float(LARGEST)])
 def test_a_mean_is_that_of_what_rows_stand_for_however_much_that_is(
     weight: float,
 ) -> None:

@@ -6,6 +6,7 @@ and then asked of every pair: `checks.laws` has those of numbers and times, and
 chance would (`checks.proposal`), is a cause.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -86,10 +87,10 @@ class Cause:
 
     def told(self, circumstances: str = "") -> str:
         """Say the law, of how many rows it holds, and under what circumstances."""
-        rows = f"in {self.share:.0%} of {self.differing:,} rows"
-        link = " " if circumstances.startswith("where") else ", "
-        beside = f"{link}{circumstances}" if circumstances else ""
-        return f"{self.law.sentence} ({rows}{beside})"
+        every = self.explained == self.differing
+        part = "all" if every else f"{math.floor(100 * self.share)} % of"
+        said = f"{self.law.sentence}, on {part} {self.differing:,} differing rows"
+        return f"{said}, {circumstances}" if circumstances else said
 
     def __str__(self) -> str:
         return self.told()
@@ -102,7 +103,7 @@ def likely(explained: Mapping[Law, int], differing: int) -> Cause | None:
 
     >>> law = Law(Nature.FACTOR, "served = recomputed x 10")
     >>> str(likely({law: 610}, 1_000))
-    'served = recomputed x 10 (in 61% of 1,000 rows)'
+    'served = recomputed x 10, on 61 % of 1,000 differing rows'
     >>> likely({law: 6}, 10)
     """
     told = {law: n for law, n in explained.items() if law.nature is not Nature.MISSING}

@@ -133,7 +133,7 @@ class Pairs:
         """Say where the differing rows are, and since when; empty where unknown."""
         said = [f"where {self.where}"] if self.where else []
         if self.first is not None:
-            said.append(f"the first at {(_told(self.first) or '')[:16]}")
+            said.append(f"the first at {(_told(self.first) or '')[:16]} UTC")
         return ", ".join(said)
 
     @property

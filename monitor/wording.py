@@ -402,7 +402,7 @@ def to_do(family: str, said: str = "") -> str:
 
     >>> to_do("skew")
     'compare how the feature is made in training and in serving'
-    >>> to_do("skew", "distance: …, served is always 0 (in 100% of 60 rows)")
+    >>> to_do("skew", "distance: …, served is always 0, on all 60 differing rows")
     'look for a fallback that serving takes when the lookup fails'
     """
     found = remedy(said) if family == Family.SKEW.value else None

@@ -64,7 +64,7 @@ def test_another_unit_is_named_though_a_tenth_differs_for_another_reason(
     assert cause is not None
     assert cause.law.nature is Nature.FACTOR
     assert cause.share == 0.9
-    assert str(cause).endswith("(in 90% of 200 rows)")
+    assert str(cause).endswith("on 90 % of 200 differing rows")
 
 
 def test_a_law_for_half_of_them_is_no_cause(values: Floats) -> None:

@@ -204,7 +204,7 @@ def test_a_cause_outlives_merging() -> None:
 
     assert found is not None
     assert str(found) == (
-        "served = recomputed × 1.609344 (miles → kilometres) (in 100% of 250 rows)"
+        "served = recomputed × 1.609344 (miles → kilometres), on all 250 differing rows"
     )
 
 

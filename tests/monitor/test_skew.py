@@ -227,7 +227,7 @@ def test_what_is_told_of_a_mistake_says_where_and_since_when_and_shows_rows() ->
         for at, is_late in zip(served["at"].to_pylist(), late, strict=True)
         if is_late
     )
-    assert f"the first at {since:%Y-%m-%d %H:%M}" == pairs.circumstances
+    assert f"the first at {since:%Y-%m-%d %H:%M} UTC" == pairs.circumstances
     assert told.startswith("amount, for example ")
     assert 3 == told.count(" instead of ")
     kept = found.to_dict()

@@ -142,7 +142,9 @@ def test_a_message_says_what_to_do_about_the_cause_of_a_skew(
     slack: SlackStandIn,
 ) -> None:
     said = "distance: values that differ from the recomputed ones: 13.1 % of the rows, "
-    cause = "served = recomputed × 1.609344 (miles → kilometres) (in 100% of 394 rows)"
+    cause = (
+        "served = recomputed × 1.609344 (miles → kilometres), on all 394 differing rows"
+    )
     skew = moved("distance", family="skew", check="mismatch", brief=said + cause)
     hook(slack).perform(delivery(body(firing=[skew])))
 

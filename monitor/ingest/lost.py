@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from checks.traffic import REJECTED
 from checks.values import hashes, mix
 from monitor.ingest.moments import served
-from monitor.ingest.recent import ranks
 from monitor.ingest.table import Table
 from monitor.landing.keys import Keys, Mask, keys_of
 
@@ -55,12 +54,27 @@ class Refused:
         """Return them as they are counted; of a table without ids, each time."""
         keys, known = keys_of(pa.table({"id": self.ids}), ("id",))
         if table.id is not None:
-            alike = mix(self.contents ^ ranks(self.contents))
+            alike = mix(self.contents ^ _ranks(self.contents))
             keys, known = np.where(known, keys, alike), np.ones(len(keys), np.bool_)
         counts = np.ones(len(keys), np.int64)
         return Lost(
             name=REJECTED, keys=keys, known=known, times=self.times, counts=counts
         )
+
+
+def _ranks(keys: Keys) -> Keys:
+    """Return of each key how many of the same stand before it.
+
+    >>> _ranks(np.array([7, 5, 7, 7], np.uint64)).tolist()
+    [0, 0, 1, 2]
+    """
+    order = np.argsort(keys, kind="stable")
+    ascending = keys[order]
+    begins = np.flatnonzero(np.r_[True, ascending[1:] != ascending[:-1]][: len(keys)])
+    lengths = np.diff(np.r_[begins, len(keys)])
+    found = np.empty(len(keys), np.uint64)
+    found[order] = np.arange(len(keys)) - np.repeat(begins, lengths)
+    return found
 
 
 @dataclass(slots=True, kw_only=True)

@@ -35,28 +35,14 @@ class Recent:
 
     def _remember(self, keys: Keys) -> None:
         """Put new keys in the place of the oldest ones."""
-        sets = _set(keys)
-        ways = (self._next[sets] + ranks(sets)) % np.uint64(_WAYS)
-        self._slots[sets, ways] = keys
-        self._next += np.bincount(sets.astype(np.int64), minlength=_SETS).astype(
-            np.uint8
-        )
+        while len(keys):
+            sets = _set(keys)
+            ways = self._next[sets]
+            self._slots[sets, ways] = keys
+            self._next[sets] = (ways + 1) % _WAYS
+            # Of several that want the same place one has it now.
+            keys = keys[self._slots[sets, ways] != keys]
 
 
 def _set(keys: Keys) -> Keys:
     return keys & np.uint64(_SETS - 1)
-
-
-def ranks(keys: Keys) -> Keys:
-    """Return of each key how many of the same stand before it.
-
-    >>> ranks(np.array([7, 5, 7, 7], np.uint64)).tolist()
-    [0, 0, 1, 2]
-    """
-    order = np.argsort(keys, kind="stable")
-    ascending = keys[order]
-    begins = np.flatnonzero(np.r_[True, ascending[1:] != ascending[:-1]][: len(keys)])
-    lengths = np.diff(np.r_[begins, len(keys)])
-    found = np.empty(len(keys), np.uint64)
-    found[order] = np.arange(len(keys)) - np.repeat(begins, lengths)
-    return found

@@ -27,6 +27,8 @@ LARGEST = 128 << 20
 """Bytes that a request's columns may take once they are unfolded."""
 
 _STREAM, _FILE = "Arrow stream", "Parquet file"
+_BROKEN = (ValueError, ArithmeticError, LookupError, OSError, pa.ArrowException)
+"""What a damaged stream leads to, here or there in Arrow."""
 _FAMILIES = {
     Kind.NUMERIC: ("number",),
     Kind.BOOLEAN: ("boolean", "number"),
@@ -47,7 +49,7 @@ def of_stream(body: bytes, table: Table) -> list[pa.RecordBatch]:
         with pa.ipc.open_stream(stream) as reader:
             chosen = _chosen(reader.schema, table)
             return [batch.select(chosen) for batch in reader if batch.num_rows]
-    except (ValueError, OSError, pa.ArrowException) as error:
+    except _BROKEN as error:
         raise _unreadable(_STREAM, error) from None
 
 
@@ -203,7 +205,7 @@ def held_to(table: Table, batches: Iterable[pa.RecordBatch], received: int) -> R
     try:
         for batch in batches:
             judge.take(batch)
-    except pa.ArrowException as error:
+    except _BROKEN as error:
         raise _unreadable(_STREAM, error) from None
     return judge.read
 

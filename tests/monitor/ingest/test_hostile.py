@@ -330,6 +330,14 @@ def test_times_beyond_every_calendar_are_rejected(shared: Pushed) -> None:
     assert shared.post("predictions", stream(table(at=days)), ARROW)[0] == 400
 
 
+def test_a_zone_that_is_none_is_told(shared: Pushed) -> None:
+    body = stream(table())
+    for zone in (b"\xff\xff\xff", b"XYZ", b"\0\0\0"):
+        told = body.replace(b"UTC", zone)
+        assert told != body
+        assert shared.post("predictions", told, ARROW)[0] in {200, 400, 422}
+
+
 def test_a_file_that_ends_or_holds_up_its_reader_is_no_end_of_others() -> None:
     body = packed(table())
     with Apart() as apart:

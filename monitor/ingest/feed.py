@@ -254,9 +254,9 @@ def _decoder(options: KafkaSource.Options, base: Path) -> Decode:
     def decode(value: bytes) -> bytes:
         try:
             record: Any = schemaless_reader(io.BytesIO(value[start:]), schema, None)
+            return msgspec.json.encode(record)
         except Exception as error:  # noqa: BLE001 - it raises whatever the bytes lead to
             raise ValueError(type(error).__name__) from None
-        return msgspec.json.encode(record)
 
     return decode
 

@@ -203,6 +203,14 @@ def test_half_a_character_costs_its_row(tmp_path: Path) -> None:
     assert "half a character" in source.remarks()[0]  # type: ignore[attr-defined]
 
 
+def test_a_column_whose_name_is_no_text_is_damage(tmp_path: Path) -> None:
+    as_arrow(pa.table({"naam": ["x"]}), tmp_path / "a.arrow")
+    whole = (tmp_path / "a.arrow").read_bytes()
+    (tmp_path / "a.arrow").write_bytes(whole.replace(b"naam", b"na\xffm"))
+    with pytest.raises(SourceError, match=r"a\.arrow: this is no whole Arrow file"):
+        list(opened(tmp_path, "arrow", "a.arrow").read(None, None))
+
+
 def test_parquet_files_that_differ_in_a_type_are_told(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     as_parquet(table(2), tmp_path / "log/a.parquet")

@@ -73,6 +73,17 @@ def is_merged(number: int, files: Iterable[DayFile]) -> bool:
     return any(file.merged and file.first <= number <= file.last for file in files)
 
 
+def beside(path: Path, suffix: str) -> DayFile | None:
+    """Return the file that another was kept for; None for what nobody here has made.
+
+    >>> beside(Path("_00000012.ids"), KEYS).path.name
+    '00000012.parquet'
+    """
+    if path.suffix != suffix or not path.name.startswith("_"):
+        return None
+    return DayFile.named(path.with_name(f"{path.stem[1:]}.parquet"))
+
+
 def wherever(path: Path, act: Callable[[Path], T]) -> T:
     """Do something with a file; with a landed one also if it was merged meanwhile."""
     try:

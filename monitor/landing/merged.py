@@ -78,6 +78,9 @@ def write_merged(
                     if not goes_on():
                         return None
                     writer.write_table(pa.Table.from_batches(group, schema))
+                    sink.flush()
+                    # Little by little: a log on the same disk waits for what is synced.
+                    os.fdatasync(sink.fileno())
             sink.flush()
             os.fsync(sink.fileno())
         keys = np.concatenate([landed_keys(file.path, shape) for file in run])

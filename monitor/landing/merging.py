@@ -20,6 +20,7 @@ from monitor.landing.days import (
     PARTIAL,
     DayFile,
     aside,
+    beside,
     names_of,
     standing,
     uncovered,
@@ -138,7 +139,7 @@ class Merging:
         """Delete what nobody reads any more; return when the next of it is due."""
         coming: list[datetime] = []
         for path in [day / name for name in names_of(day)]:
-            if path.suffix == ASIDE:
+            if beside(path, ASIDE):
                 expires = self._aside.setdefault(path, now + GRACE)
                 if expires > now:
                     coming.append(expires)
@@ -146,7 +147,7 @@ class Merging:
                 del self._aside[path]
                 path.with_suffix(KEYS).unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
-            elif path.suffix == PARTIAL or _is_orphan(path, below):
+            elif _is_rest(path, below):
                 path.unlink(missing_ok=True)
         return min(coming, default=None)
 
@@ -167,11 +168,14 @@ def _rename_aside(files: Iterable[DayFile]) -> None:
         file.path.replace(aside(file.path))
 
 
-def _is_orphan(path: Path, below: int) -> bool:
-    """Tell whether these are keys whose file was never put in place, or is gone."""
-    if path.suffix != KEYS:
-        return False
-    file = DayFile.named(path.with_name(f"{path.stem[1:]}.parquet"))
+def _is_rest(path: Path, below: int) -> bool:
+    """Tell whether it was left by a process that did not come to put a file in place.
+
+    That is a file that is not whole, or keys whose file is not there.
+    """
+    if path.suffix == PARTIAL:
+        return path.name.startswith(".")
+    file = beside(path, KEYS)
     if file is None or file.last >= below:
         return False
     return not file.path.exists() and not aside(file.path).exists()

@@ -144,11 +144,13 @@ def test_files_of_others_in_the_folder_of_a_day_are_left_alone(
 ) -> None:
     (day,) = Folder(tmp_path).days()
     others = ["1-9.parquet", "2026-03.parquet", "mine.parquet", "00000002-x.parquet"]
+    others += ["_mine.merged", "mine.ids", "_mine.ids", "mine.partial", "0.merged"]
     for name in others:
         (day / name).write_bytes(b"mine")
     assert merge(three) == 3
+    assert merge(three, NOW + 4 * QUIET + GRACE) == 0
     assert read(tmp_path) == [1, 2, 3, 4, 5, 6, 7]
-    assert set(others) < set(names(tmp_path))
+    assert set(others) < set(names(tmp_path, "*"))
 
 
 def test_a_day_that_cannot_be_merged_keeps_no_other_from_it(

@@ -189,8 +189,6 @@ class Landing:
                 why = getattr(error, "strerror", None) or str(error)
                 msg = f"{self.folder.path}: files cannot be merged ({why})"
                 raise LandingError(msg) from error
-            finally:
-                pa.default_memory_pool().release_unused()
 
     def forget(self, now: datetime, age: timedelta) -> None:
         """Delete the segments that were full or old so long ago; raises LandingError.

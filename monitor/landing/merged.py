@@ -92,6 +92,7 @@ def write_merged(
         sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+        pa.default_memory_pool().release_unused()
     return path
 
 

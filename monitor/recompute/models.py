@@ -43,7 +43,18 @@ def _callable(order: Order) -> Callable[[pa.RecordBatch], Any]:
     function: Any = importlib.import_module(module)
     for part in name.split("."):
         function = getattr(function, part)
-    return lambda batch: function(_handed(batch, order.rows_as))
+    return lambda batch: _in_order(function(_handed(batch, order.rows_as)))
+
+
+def _in_order(answer: Any) -> Any:  # noqa: ANN401 - whatever comes back
+    """Return a frame whose rows were moved in the order they were handed over in."""
+    index = getattr(answer, "index", None)
+    if not hasattr(answer, "sort_index") or index is None or not index.is_unique:
+        return answer
+    places = np.asarray(index)
+    moved = places.dtype.kind == "i" and not np.array_equal(places, np.sort(places))
+    same = moved and np.array_equal(np.sort(places), np.arange(len(places)))
+    return answer.sort_index() if same else answer
 
 
 def _handed(batch: pa.RecordBatch, rows_as: str) -> Any:  # noqa: ANN401 - as is asked for

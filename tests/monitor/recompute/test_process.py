@@ -58,6 +58,9 @@ def babbles(frame):
         sys.stderr.write("x" * 999 + "\\n")
     raise KeyError("babbled")
 
+def turned(frame):
+    return frame.sort_values("x", ascending=False)[["x"]]
+
 def fewer(frame):
     return frame.iloc[1:]
 
@@ -128,6 +131,12 @@ def run(tmp_path: Path) -> Callable[..., pa.Table]:
 
 def test_a_function_computes_rows_again(run: Callable[..., pa.Table]) -> None:
     assert {"x": [2.0 * i for i in range(N)]} == run("double").to_pydict()
+
+
+def test_rows_that_a_function_moves_find_their_places(
+    run: Callable[..., pa.Table],
+) -> None:
+    assert {"x": [1.0 * i for i in range(N)]} == run("turned").to_pydict()
 
 
 def test_the_process_knows_no_secret_and_has_no_file_of_ours(

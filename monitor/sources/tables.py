@@ -202,11 +202,14 @@ def differing(
     schemas: Mapping[str, pa.Schema], wanted: pa.Schema, cure: str
 ) -> Iterator[str]:
     """Name the columns that are read as text because files differ in their type."""
+    unlike: dict[int, tuple[str, pa.Schema]] = {}
+    for name, schema in schemas.items():  # thousands of files share a few
+        unlike.setdefault(id(schema), (name, schema))
     for column in wanted:
         if not pa.types.is_string(column.type):
             continue
         kinds: dict[str, str] = {}
-        for name, schema in schemas.items():
+        for name, schema in unlike.values():
             place = schema.get_field_index(column.name)
             if place >= 0 and not pa.types.is_null(schema.field(place).type):
                 kinds.setdefault(str(schema.field(place).type), name)

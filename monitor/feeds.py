@@ -185,8 +185,7 @@ def labelled(  # noqa: PLR0913 - whose labels, of when, known when, and for what
     bearing = [column.name for column in section.table if column.role.weighs]
     wanted = [columns.id, columns.prediction, columns.score, moment, *asked]
     wanted += [*bearing, WEIGHT]
-    # A label becomes known after its prediction was made, never before.
-    since = window and Window(window.start, max(as_of, window.start) + _MOMENT)
+    since = window and Window(window.start - DATED, max(as_of, window.start) + _MOMENT)
     names = [columns.id, columns.label, *([known] if known else [])]
     made = feeds.predictions.read(window, list(dict.fromkeys(filter(None, wanted))))
     told = feeds.labels.read(since if known else None, names)
@@ -235,4 +234,6 @@ def weighed(rows: pa.Table, table: Schema) -> pa.Table:
     return rows.append_column(WEIGHT, arrow(units / UNIT))
 
 
+DATED = timedelta(days=1)
+"""A label that is dated by the day may stand before its prediction, not by more."""
 _MOMENT = timedelta(microseconds=1)

@@ -44,6 +44,26 @@ def test_the_curve_is_that_of_all_labels_though_late_ones_have_not_come(
     assert curve.quantile(0.9) / 86_400 > naive or days == 60
 
 
+def test_the_curve_is_the_product_limit_of_data_cut_off_on_the_right() -> None:
+    """Lynden-Bell's estimator, worked out label by label."""
+    rng = np.random.default_rng(9)
+    age = rng.choice([20, 50, 90, 200, 400], 500) * 3_600
+    took = rng.choice([5, 25, 60, 130, 300], 500, p=[0.3, 0.3, 0.2, 0.1, 0.1]) * 3_600
+    come = took <= age
+    micros = 10**6
+    found = Delays.of(-age * micros, (took - age) * micros, come, 0).curve()
+
+    taken, waited = took[come], age[come]
+    for moment in (5, 25, 60, 130):
+        share = 1.0
+        for later in sorted({*taken.tolist()}):
+            if later > moment * 3_600:
+                could = np.count_nonzero((taken <= later) & (waited >= later))
+                share *= 1 - np.count_nonzero(taken == later) / could
+        cell = int(cells(np.array([moment * 3_600 * micros]))[0])
+        assert found.share[cell] == pytest.approx(share, rel=1e-12)
+
+
 def test_labels_that_never_come_are_not_waited_for() -> None:
     found, _ = looked_at(40, ever=0.6)
 

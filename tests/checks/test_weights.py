@@ -16,7 +16,7 @@ from checks.column import NumericProfile
 from checks.correction import Correction
 from checks.evidence import Evidence
 from checks.metric import metrics
-from checks.outcomes import BinaryOutcomes, RegressionOutcomes
+from checks.outcomes import BinaryOutcomes, Outcomes, RegressionOutcomes
 from checks.profile import Bins, Profile, merge_all
 from checks.reference import Reference
 from checks.registry import Task
@@ -427,6 +427,32 @@ def test_outcomes_of_a_weighted_sample_are_those_of_all_rows() -> None:
     )
     for name, one in every.items():
         assert some[name].value == pytest.approx(one.value, rel=0.05), name
+
+
+def test_a_row_that_stands_for_seven_is_worth_seven_of_it_in_every_metric() -> None:
+    rng = np.random.default_rng(14)
+    label, guess, score = predictions(rng, 400)
+    times = rng.choice([1, 2, 7], 400)
+    copies = [np.repeat(side, times) for side in (label, guess, score)]
+    units = units_for(times)
+    error = rng.normal(size=400)
+    pairs: list[tuple[Weighed, Outcomes]] = [
+        (Weighed.binary(label, guess, score, units=units), BinaryOutcomes.of(*copies)),
+        (
+            Weighed.binary(label, score=score, units=units),
+            BinaryOutcomes.of(copies[0], score=copies[2]),
+        ),
+        (
+            Weighed.regression(score, score + error, units=units),
+            RegressionOutcomes.of(copies[2], np.repeat(score + error, times)),
+        ),
+    ]
+    for weighed, copied in pairs:
+        found, same = metrics(weighed.standing()), metrics(copied)
+        assert len(found) == len(same) >= 2
+        for name, one in same.items():
+            assert found[name].value == pytest.approx(one.value, rel=1e-9), name
+            assert found[name].n == 400 < one.n
 
 
 @pytest.mark.parametrize("apart", [False, True])

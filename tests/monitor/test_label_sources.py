@@ -16,6 +16,7 @@ import pyarrow.csv as pcsv
 import pytest
 
 from monitor import reevaluate
+from monitor.config import Model
 from monitor.feeds import Feeds, labelled
 from monitor.labels import LabelJoin
 from monitor.sources.base import open_source
@@ -96,10 +97,8 @@ def door(folder: Path, parts: list[pa.Table]) -> dict[str, Any]:
     return {"type": "ingest"}
 
 
-def joined(folder: Path, place: Callable[..., Any], parts: list[pa.Table]) -> LabelJoin:
-    folder.mkdir()
+def opened(folder: Path, source: dict[str, Any]) -> tuple[Feeds, Model]:
     write(folder / "log.parquet", MADE.drop_columns(["churned"]))
-    source = place(folder, parts)
     log = {"type": "parquet", "path": "log.parquet"}
     labels = {"source": source, "timestamp": "known_at"}
     env = {"TOLD": "sqlite:///told.db"}
@@ -110,9 +109,29 @@ def joined(folder: Path, place: Callable[..., Any], parts: list[pa.Table]) -> La
         predictions=open_source(model.source, timestamp="at"),
         labels=open_source(model.labels.source, timestamp="known_at"),
     )
+    return feeds, model
+
+
+def joined(folder: Path, place: Callable[..., Any], parts: list[pa.Table]) -> LabelJoin:
+    folder.mkdir()
+    feeds, model = opened(folder, place(folder, parts))
     found = labelled(model, DAY, feeds, AS_OF, sample=MADE)
     assert found is not None
     return found
+
+
+def test_a_label_that_is_dated_by_the_day_is_found_in_every_hour_of_it(
+    tmp_path: Path,
+) -> None:
+    dated = MADE.select(["id", "churned"]).append_column(
+        "known_at", pa.array([DAY.start.date()] * len(MADE), pa.date32())
+    )
+    feeds, model = opened(tmp_path, parquet(tmp_path, [dated]))
+    for hour in range(24):
+        window = Window(DAY.start + hour * HOUR, DAY.start + (hour + 1) * HOUR)
+        found = labelled(model, window, feeds, AS_OF)
+        assert found is not None
+        assert found.outcomes.labelled == found.outcomes.rows > 0
 
 
 @pytest.mark.parametrize("place", [csv, json_lines, database, door])

@@ -276,6 +276,29 @@ def test_a_stream_never_keeps_more_than_the_limit_and_has_no_bias() -> None:
     assert abs(np.mean(totals) - 8000) < 4 * error
 
 
+def test_a_stream_that_is_begun_anew_in_every_burst_has_no_bias() -> None:
+    """Two daemons take one row in two each, and both are restarted, again and again."""
+    totals, parts = [], []
+    for seed in range(40):
+        table = rows(6000, seed=300 + seed, hours=1)
+        kept = []
+        for half in (0, 1):
+            mine = table.take(pa.array(np.arange(half, 6000, 2)))
+            start = 0
+            for burst in (40, 2000, 10, 950):
+                decider = Decider.of(section(rows="100 per 1h"), TABLE)
+                kept.append(decider.sampled(mine.slice(start, burst)))
+                start += burst
+        found = pa.concat_tables(kept)
+        weights = found[WEIGHT].to_numpy()
+        totals.append(weights.sum())
+        parts.append(weights[np.asarray(found["plan"].to_pylist()) == "plus"].sum())
+        assert found.num_rows <= 8 * 100
+    for told, true in ((totals, 6000), (parts, 6000 * 0.199)):
+        error = np.std(told, ddof=1) / np.sqrt(len(told))
+        assert abs(np.mean(told) - true) < 4 * error
+
+
 def test_a_stream_learns_from_the_hour_before() -> None:
     table = rows(32_000, hours=4)
     decider = Decider.of(section(rows="500 per 1h"), TABLE)

@@ -26,6 +26,7 @@ import uuid
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -189,9 +190,10 @@ class Client:
                 return
             try:
                 self._deliver(self._lines(taken))
-                self._tell()
             except Exception as error:  # noqa: BLE001 - a log must not break who logs
                 self._drop(taken, error)
+            with suppress(Exception):  # it is told with what comes next
+                self._tell()
             with self._changed:
                 self._sending = False
                 self._changed.notify_all()

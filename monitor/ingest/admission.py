@@ -8,7 +8,7 @@ from monitor.ingest.refusal import Refusal
 MOST_BYTES = 128 << 20
 """Bytes of bodies that may be in hand at once."""
 MOST_REQUESTS = 4096
-"""Requests that may be in hand at once."""
+"""Requests that may be in hand at once; one whose body is on its way is none."""
 BACKLOG = 1 << 30
 """Bytes of a log that may wait to be landed."""
 
@@ -16,12 +16,18 @@ BACKLOG = 1 << 30
 class Held:
     """What one request holds of the room there is; `with` gives it back."""
 
-    __slots__ = ("_bytes", "_room")
+    __slots__ = ("_bytes", "_entered", "_room")
 
     def __init__(self, room: "Room") -> None:
         """Hold nothing yet."""
         self._room = room
         self._bytes = 0
+        self._entered = False
+
+    def enter(self) -> None:
+        """Count the request: it is here as a whole. Raises Refusal."""
+        self._room.enter()
+        self._entered = True
 
     def grow(self, count: int) -> None:
         """Hold more; raises Refusal where there is no room."""
@@ -29,11 +35,10 @@ class Held:
         self._bytes += count
 
     def __enter__(self) -> Self:
-        self._room.enter()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._room.leave(self._bytes)
+        self._room.leave(self._bytes, entered=self._entered)
 
 
 class Room:
@@ -56,9 +61,9 @@ class Room:
             raise _full()
         self.requests += 1
 
-    def leave(self, count: int) -> None:
+    def leave(self, count: int, *, entered: bool) -> None:
         """Let a request go, with all that it held."""
-        self.requests -= 1
+        self.requests -= entered
         self.bytes -= count
 
     def take(self, count: int) -> None:

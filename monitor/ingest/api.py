@@ -139,6 +139,7 @@ class IngestApi:
         events = self._events.get(intake) if is_event(headers, kind) else None
         with self._desk.room.held() as held:
             body = await received(receive, held)
+            held.enter()
             try:
                 if events is not None:
                     body = unpacked(body, _packed(headers))

@@ -1,5 +1,6 @@
 """The body of a request: received, and unpacked, within bounds."""
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from http import HTTPStatus
@@ -15,6 +16,8 @@ Receive = Callable[[], Awaitable[Message]]
 
 LARGEST = 32 << 20
 """Bytes of a body at most, as it is sent and unpacked."""
+PATIENCE = 60.0
+"""Seconds that a body may take to come."""
 _PIECE = 1 << 20
 
 
@@ -40,11 +43,24 @@ def announced(headers: Mapping[bytes, bytes]) -> int | None:
     return length
 
 
-async def received(receive: Receive, held: Held) -> bytes:
+async def received(receive: Receive, held: Held, patience: float = PATIENCE) -> bytes:
     """Return a whole body; raises Refusal once it is too long, and Disconnected.
 
-    No more is taken from the socket than there is room for.
+    No more is taken from the socket than there is room for, and who dawdles is let go.
     """
+    try:
+        async with asyncio.timeout(patience):
+            return await _received(receive, held)
+    except TimeoutError:
+        raise Refusal(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"the body took longer than {patience:g} s",
+            fix="send it in smaller parts",
+            closing=True,
+        ) from None
+
+
+async def _received(receive: Receive, held: Held) -> bytes:
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")

@@ -16,6 +16,7 @@ _VALUES: dict[Kind, Any] = {
 }
 _REFUSED = {
     "400": "The body is not what its content-type says.",
+    "408": "The body took too long to come.",
     "413": "The body is too large, or unfolds to too much.",
     "415": "The content-type, or the content-encoding, is not read.",
     "422": "None of the rows was taken; each is in the quarantine.",

@@ -18,6 +18,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
         path: str = "",
         retry_after: int | None = None,
         allow: str | None = None,
+        closing: bool = False,
     ) -> None:
         """Keep the parts; `path` is the place in the body, such as `$[3].amount`."""
         super().__init__(detail)
@@ -27,11 +28,16 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of ours
         self.fix = fix
         self.retry_after = retry_after
         self.allow = allow
+        self.closing = closing
 
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers beside the problem."""
-        told = {"retry-after": self.retry_after, "allow": self.allow}
+        told = {
+            "retry-after": self.retry_after,
+            "allow": self.allow,
+            "connection": "close" if self.closing else None,
+        }
         return {name: str(value) for name, value in told.items() if value is not None}
 
     def body(self) -> bytes:

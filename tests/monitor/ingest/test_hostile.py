@@ -22,9 +22,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from monitor.ingest import Desk, IngestApi
+from monitor.ingest.admission import Room
 from monitor.ingest.apart import Apart, TooLarge
+from monitor.ingest.body import received
 from monitor.ingest.columnar import LARGEST
 from monitor.ingest.intake import Gatherer
+from monitor.ingest.refusal import Refusal
 from monitor.server import Server
 from tests.monitor.ingest.pushed import (
     NOW,
@@ -422,10 +425,21 @@ def test_senders_that_dawdle_hold_up_no_other(shared: Pushed) -> None:
         began = time.monotonic()
         serves(shared)
         assert time.monotonic() - began < 5
+        assert shared.desk.room.requests == 0
     end = time.monotonic() + 10
-    while shared.desk.room.requests and time.monotonic() < end:
+    while shared.desk.room.bytes and time.monotonic() < end:
         time.sleep(0.01)
     assert (shared.desk.room.requests, shared.desk.room.bytes) == (0, 0)
+
+
+def test_who_dawdles_too_long_is_let_go() -> None:
+    async def never() -> Any:
+        await asyncio.sleep(60)
+
+    with pytest.raises(Refusal) as refused, Room().held() as held:
+        asyncio.run(received(never, held, patience=0.01))
+    assert refused.value.status == 408
+    assert refused.value.headers == {"connection": "close"}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -18,6 +18,8 @@ EPSILON = 1e-12
 WITHIN = 0.5
 """The share of agreeing values that must lie inside bounds that others are cut to."""
 
+UNLIKELY = 1e-3
+"""The chance below which rows are not all beyond a bound by themselves."""
 
 GRAINS = (1.0, 0.1, 0.01, 0.001, 0.0001)
 """The last digits that values may have been written with, the coarsest first."""
@@ -67,8 +69,15 @@ def clipped(served: Floats, recomputed: Floats, matched: Floats) -> Iterator[Pro
         return
     least = -np.inf if low is None else low
     most = np.inf if high is None else high
-    inside = (matched >= least) & (matched <= most)
-    if least >= most or len(matched) == 0 or np.mean(inside) < WITHIN:
+    if least >= most or len(matched) == 0:
+        return
+    usual = float(np.mean((matched >= least) & (matched <= most)))
+    at_bound = (served == least) | (served == most)
+    beyond = at_bound & ((recomputed < least) | (recomputed > most))
+    # A default is served for values on either side of it, a bound for those beyond.
+    by_chance = (1 - usual) ** np.count_nonzero(at_bound)
+    always = bool((beyond == at_bound).all()) and by_chance < UNLIKELY
+    if usual < WITHIN and not always:
         return
     ends = [f"{e:.10g}" for e in (low, high) if e is not None]
     side = "at least" if high is None else "at most"

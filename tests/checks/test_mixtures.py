@@ -139,6 +139,17 @@ def test_cutting_to_bounds_is_named_amid_noise(
     assert found.share == pytest.approx(0.6, abs=0.01)
 
 
+def test_a_bound_that_few_rows_are_cut_to_is_no_constant() -> None:
+    rng = np.random.default_rng(7)
+    recomputed = rng.normal(size=N)
+    served = np.where(rng.random(N) < 0.05, np.maximum(recomputed, 0.0), recomputed)
+
+    found = cause_of(served, recomputed)
+
+    assert found is not None
+    assert "served is cut to at least 0" == found.law.sentence
+
+
 def test_a_default_is_no_bound() -> None:
     rng = np.random.default_rng(7)
     recomputed = rng.lognormal(3, 1, size=N)

@@ -233,7 +233,7 @@ def _body(
         if evaluation.period.start < period.start:
             earlier[rfc3339(evaluation.period.start)] = evaluation.body.get("metrics")
     return {
-        "metrics": _told(metrics(found.join.outcomes), effects),
+        "metrics": _told(metrics(found.join.outcomes), effects, found.join.effect()),
         "reference": _told(
             metrics(baseline.outcomes) if baseline.outcomes else {}, effects
         ),
@@ -244,12 +244,12 @@ def _body(
 
 
 def _told(
-    found: Mapping[str, Metric], effects: Mapping[str, float]
+    found: Mapping[str, Metric], effects: Mapping[str, float], weights: float = 1.0
 ) -> dict[str, dict[str, float]]:
-    """Tell metrics with intervals that serial correlation has widened."""
+    """Tell metrics with intervals that serial correlation and weights have widened."""
     told = {}
     for name, metric in found.items():
-        root = math.sqrt(effects.get(name, 1.0))
+        root = math.sqrt(effects.get(name, 1.0) * weights)
         told[name] = {
             "value": metric.value,
             "low": metric.value - (metric.value - metric.low) * root,

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from checks.column import LevelProfile
+from checks.interval import wilson
 from checks.outcomes import BinaryOutcomes
 from checks.schema import Role
 from checks.verdict import Status
@@ -21,6 +22,7 @@ from monitor.inference import Facts, infer
 from monitor.inspection import troubles
 from monitor.opening import read_config
 from monitor.sources.base import open_source
+from monitor.window import Window
 from tests.monitor.world import DAY, START, Small, config, rows, small, write
 
 HALF: dict[str, Any] = {"model": {"sampling": {"rate": 0.5}}}
@@ -219,3 +221,16 @@ def test_a_column_of_weights_is_known_by_its_name() -> None:
     column = pa.chunked_array([[1.0, 10.0, 10.0]])
     (guess,) = infer([Facts.of(WEIGHT, column)], {})
     assert guess.role is Role.WEIGHT
+
+
+def test_an_evaluation_of_a_sample_is_as_unsure_as_its_weights_are(
+    tmp_path: Path,
+) -> None:
+    with small(tmp_path, **UNEVEN) as world:
+        world.pass_day()
+        day = Window(START, START + DAY)
+        body = world.app.reevaluate("churn", day).evaluation.body
+    found = body["metrics"]["accuracy"]
+    low, high = wilson(found["value"] * found["n"], found["n"])
+    serial = body["design_effects"].get("accuracy", 1.0)
+    assert found["high"] - found["low"] > 1.1 * (high - low) * serial**0.5

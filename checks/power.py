@@ -355,12 +355,20 @@ class _Levels:
         return self._at(caught).value
 
     def _often(self, share: float) -> bool:
-        """Tell whether POWER of the windows that chance makes are caught."""
+        """Tell whether POWER of the windows that chance makes are caught.
+
+        Once so many are, or so many are not, the others decide nothing.
+        """
         expected = gathered(self.column, share, self.effective)
-        windows = drawn(expected, DRAWS)
-        found = [self.measured(window) for window in windows]
-        fired = sum(_fires(one, self.entry, self.level) for one in found)
-        return fired >= POWER * DRAWS
+        caught = missed = 0
+        for window in drawn(expected, DRAWS):
+            if _fires(self.measured(window), self.entry, self.level):
+                caught += 1
+            else:
+                missed += 1
+            if caught >= POWER * DRAWS or DRAWS - missed < POWER * DRAWS:
+                break
+        return caught >= POWER * DRAWS
 
     def _at(self, share: float) -> Statistic:
         current = gathered(self.column, share, self.effective)

@@ -28,6 +28,8 @@ def run_suite_of(
     environment = {k: v for k, v in os.environ.items() if k != "DRIFTD_FORBID_SKIPS"}
     if forbid:
         environment["DRIFTD_FORBID_SKIPS"] = "1"
+    # Of what is installed beside it only this suite's own plugin is asked.
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     plugin = ["-p", "tests.conftest", "-p", "no:cacheprovider"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, "--rootdir", str(folder), str(file)],

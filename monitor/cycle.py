@@ -57,6 +57,7 @@ class Cycle:
         """Hold the parts, and who says what is to be said of a window."""
         self._parts = parts
         self._judge = judge
+        self._whole: dict[tuple[str, str], tuple[datetime, datetime]] = {}
 
     def run(self, now: datetime) -> Generator[Turn | Rotation, None, None]:
         """Walk over everything that is due at `now`; each is committed when yielded.
@@ -110,20 +111,29 @@ class Cycle:
         be evaluated from the first day on is told, not passed over day by day.
         """
         settings, store = watch.settings, self._parts.store
-        done = store.windows_done(watch.model, watch.monitor)
-        began = now
+        key = (watch.model, watch.monitor)
+        first, began = store.first_window(*key), now
         others = watch.section.monitors
-        if not done and not any(store.windows_done(watch.model, m) for m in others):
+        if first is None and not any(store.first_window(key[0], m) for m in others):
             began = min([now, *(seen for _, seen in store.versions(watch.model))])
+        newest = floor(now - settings.delay, settings.every) - settings.window
         last = floor(began - settings.delay, settings.every) - settings.window
-        return windows_due(
+        # Runs are never taken back: what was whole once need not be asked for again,
+        # unless an earlier window was evaluated since.
+        start, whole = self._whole.get(key, (None, None))
+        since = whole if start == first else first
+        found = windows_due(
             length=settings.window,
             every=settings.every,
-            since=min(done, default=last),
+            since=last if since is None else since,
             now=now,
             delay=settings.delay,
-            done=done,
+            done=store.windows_done(*key, since=since) if since else (),
         )
+        if first is not None and since is not None:
+            whole = found[0].start if found else max(newest, since)
+            self._whole[key] = (first, whole)
+        return found
 
     # ── one window ───────────────────────────────────────────────────────────────
 

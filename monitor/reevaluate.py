@@ -53,9 +53,11 @@ def due(store: Store, name: str, model: Model, now: datetime) -> Iterator[Window
     it has been evaluated; the first is the one of the model's first window.
     """
     settings = model.evaluation
-    starts = [min(store.windows_done(name, m), default=None) for m in model.monitors]
+    if settings is None:
+        return
+    starts = [store.first_window(name, monitor) for monitor in model.monitors]
     known = [start for start in starts if start is not None]
-    if settings is None or not known:
+    if not known:
         return
     for period in periods.over(min(known), now, settings.period):
         scheduled = next_fire(settings.schedule, period.end) <= now

@@ -47,12 +47,25 @@ def add(connection: Connection, record: RunRecord) -> None:
         connection.execute(insert(verdict), judged)
 
 
-def starts(connection: Connection, model: str, monitor: str) -> set[datetime]:
-    """Return the starts of all windows that have their run."""
+def starts(
+    connection: Connection, model: str, monitor: str, since: datetime | None = None
+) -> set[datetime]:
+    """Return the starts of the windows that have their run, from a moment on."""
     found = select(run.c.window_start).where(
         run.c.model == model, run.c.monitor == monitor
     )
+    if since is not None:
+        found = found.where(run.c.window_start >= since)
     return set(connection.scalars(found))
+
+
+def first(connection: Connection, model: str, monitor: str) -> datetime | None:
+    """Return the start of the first window that has its run; None where none has."""
+    wanted = select(func.min(run.c.window_start)).where(
+        run.c.model == model, run.c.monitor == monitor
+    )
+    found: datetime | None = connection.scalar(wanted)
+    return found
 
 
 def read(connection: Connection, wanted: Select[Any]) -> list[Run]:

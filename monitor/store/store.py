@@ -99,10 +99,17 @@ class Store:
             return False
         return True
 
-    def windows_done(self, model: str, monitor: str) -> set[datetime]:
-        """Return the starts of all windows that have their run."""
+    def windows_done(
+        self, model: str, monitor: str, since: datetime | None = None
+    ) -> set[datetime]:
+        """Return the starts of the windows that have their run, from a moment on."""
         with self._transaction(writes=False) as connection:
-            return runs.starts(connection, model, monitor)
+            return runs.starts(connection, model, monitor, since)
+
+    def first_window(self, model: str, monitor: str) -> datetime | None:
+        """Return the start of the first window that has its run; None for none."""
+        with self._transaction(writes=False) as connection:
+            return runs.first(connection, model, monitor)
 
     def latest_runs(self) -> list[Run]:
         """Return the run with the latest window of each monitor, with its verdicts."""

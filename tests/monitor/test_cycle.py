@@ -21,6 +21,8 @@ from monitor.evaluate import Watch
 from monitor.incident import Cause, State
 from monitor.opening import read_config
 from monitor.reevaluate import Reevaluation
+from monitor.store import Run
+from monitor.store.records import RunRecord
 from monitor.window import Window
 from tests.monitor.world import DAY, START, config, log, rows, small, write
 
@@ -449,3 +451,42 @@ def test_what_nobody_foresaw_in_one_model_holds_up_no_other(
             world.pass_day()
 
         assert ["good"] == [run.model for run in world.app.store.latest_runs()]
+
+
+def test_what_is_due_does_not_depend_on_what_was_asked_before(tmp_path: Path) -> None:
+    with small(tmp_path) as world:
+        parts, store = world.app.cycle._parts, world.app.store
+        section = world.app.config.models["churn"]
+        watch = Watch(
+            model="churn",
+            monitor="daily",
+            section=section,
+            settings=section.monitors["daily"],
+        )
+        asked = Cycle(parts, world.app.cycle._judge)
+
+        def recorded(day: int) -> None:
+            start = START + day * DAY
+            run = Run(
+                model="churn",
+                monitor="daily",
+                window=Window(start, start + DAY),
+                model_version="1",
+                reference_id=None,
+                status=Status.PASS,
+                evaluated=start + DAY,
+            )
+            assert store.record_run(RunRecord(run=run))
+
+        answers = []
+        for day, now in [
+            (None, 3), (3, 4), (None, 4), (4, 6), (6, 7), (None, 8), (5, 8), (7, 6),
+            (0, 9), (1, 9), (2, 9), (None, 12), (8, 12), (-2, 12),
+        ]:  # fmt: skip
+            if day is not None:
+                recorded(day)
+            moment = START + now * DAY + DAY / 2
+            fresh = Cycle(parts, world.app.cycle._judge).due(watch, moment)
+            assert asked.due(watch, moment) == fresh
+            answers.append(len(fresh))
+        assert {0, 1} < set(answers)

@@ -37,8 +37,7 @@ class Store:
 
     It may be used from several threads at once. Methods that write say in their
     docstring what a second writer sees; those that are made `under` a lease write
-    nothing once another has taken it (FencedError). All raise StoreError and nothing
-    else.
+    nothing once another has taken it (FencedError). All raise StoreError alone.
     """
 
     def __init__(self, url: str) -> None:

@@ -25,6 +25,7 @@ from checks.verdict import Family, Reason, Status, Verdict
 from monitor import wording
 from monitor.config import Sequence as Section
 from monitor.config.sequence import ERRORS
+from monitor.ids import as_text, column
 from monitor.window import EPOCH, Window
 
 MOST = 1000
@@ -59,7 +60,7 @@ class Mistakes:
         rows = rows.filter(pc.is_finite(rows["loss"]))
         times = pc.cast(rows["at"], pa.timestamp("us"), safe=False)
         rows = rows.set_column(2, "at", pc.cast(times, pa.int64()))
-        rows = rows.set_column(1, "id", pc.cast(rows["id"], pa.string()))
+        rows = rows.set_column(1, "id", as_text(column(rows, "id")))
         # The next window begins so much later, and holds the rest itself.
         end = (window.start + every - EPOCH) // timedelta(microseconds=1)
         rows = rows.filter(pc.less(rows["at"], end)).sort_by(

@@ -54,21 +54,25 @@ class Personal:
         """Return a column of texts, an array or a chunked one, that tells no value.
 
         Each different value is hashed once. Whole numbers have one text, be they
-        integers or floats.
+        integers or floats; bytes are the texts that they spell.
         """
         import pyarrow as pa  # noqa: PLC0415 - reading a config is light
         import pyarrow.compute as pc  # noqa: PLC0415
+
+        from checks.bytestrings import is_bytes, worded  # noqa: PLC0415
 
         if isinstance(column, pa.ChunkedArray):
             chunks = [self.hidden(chunk) for chunk in column.chunks]
             return pa.chunked_array(chunks, pa.string())
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
+        if is_bytes(column.type):
+            column = worded(column)
         encoded = column.dictionary_encode()
         values = encoded.dictionary
         if pa.types.is_floating(values.type):
             texts = [_number(value) for value in values.to_pylist()]
-        elif pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
+        elif pa.types.is_nested(values.type):
             texts = [repr(value) for value in values.to_pylist()]
         else:
             texts = pc.cast(values, pa.string()).to_pylist()

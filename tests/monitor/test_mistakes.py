@@ -189,6 +189,18 @@ def test_outcomes_are_in_the_order_of_time_each_prediction_once() -> None:
     )
 
 
+def test_ids_that_are_bytes_tell_predictions_apart() -> None:
+    table = sample(("a", 1, 1.0), ("b", 2, 0.0), ("a", 3, 0.0))
+    kept = [{"a": b"\xff" * 16, "b": b"\xfe" * 16}[i] for i in table["id"].to_pylist()]
+    ids = pa.array(kept, pa.binary(16))
+    table = table.set_column(table.column_names.index("id"), "id", ids)
+
+    taken = Mistakes.of(table, SCHEMA, Window(START, START + 2 * DAY), DAY)
+
+    assert taken is not None
+    assert [False, False] == taken.wrong.tolist()
+
+
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 63, 64, 65, 5_000])
 def test_bits_are_read_back_as_they_were_written(n: int) -> None:
     wrong = np.random.default_rng(n).random(n) < 0.3

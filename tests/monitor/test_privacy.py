@@ -4,6 +4,7 @@ import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +28,21 @@ COLUMNS = {**world.config()["models"]["churn"]["columns"]} | {
     "email": {"kind": "categorical", "pii": True},
 }
 ARROW = "application/vnd.apache.arrow.stream"
+
+
+def test_bytes_are_hidden_as_the_texts_that_they_spell() -> None:
+    personal = Personal(columns=frozenset({"id"}), key=b"a key of a few words")
+    one = UUID(int=2**100)
+    stored = pa.array([one.bytes, None], pa.binary(16))
+    same = [
+        pa.array([str(one), None]),
+        stored,
+        stored.cast(pa.binary()),
+        pa.ExtensionArray.from_storage(pa.uuid(), stored),
+    ]
+    hidden = [personal.hidden(ids).to_pylist() for ids in same]
+    assert hidden == [hidden[0]] * 4
+    assert hidden[0][1] is None
 
 
 def reading(folder: Path, **changes: Any) -> Any:

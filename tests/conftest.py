@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 LOOPBACK_NAMES = {"", "localhost", socket.gethostname()}
@@ -125,9 +126,14 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def _the_log_is_left_as_it_was() -> Generator[None]:
-    """Take away the handlers that a command put up: the next test has its own log."""
+    """Take away what a command has set up: the next test has its own log."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
+    known, words = structlog.is_configured(), structlog.get_config()
     yield
     root.handlers[:] = before
     root.setLevel(level)
+    if known:
+        structlog.configure(**words)
+    else:
+        structlog.reset_defaults()

@@ -1,5 +1,6 @@
 """Which files a path means: a file, a folder, a glob, and their hive partitions."""
 
+import errno
 import fnmatch
 import glob
 import os
@@ -14,6 +15,9 @@ from monitor.errors import SourceError
 from monitor.window import Window
 
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What is said of what is no folder: a file, one that went away, a link to itself."""
 
 DATE_KEYS = ("date", "event_date", "dt", "ds", "day")
 """The partition keys that are taken for the date of the rows."""
@@ -193,8 +197,10 @@ def _named(root: Path, above: str, part: str) -> list[str]:
     else:
         try:
             every = os.listdir(place)
-        except (FileNotFoundError, NotADirectoryError):
-            return []  # it is no folder, or went away
+        except OSError as error:
+            if error.errno in _NO_FOLDER:
+                return []
+            raise
         hidden = part.startswith(".")
         found = [n for n in fnmatch.filter(every, part) if hidden or n[0] != "."]
     return [f"{above}{os.sep}{name}" if above else name for name in found]

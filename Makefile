@@ -20,7 +20,7 @@ ARGS ?=
 .PHONY: help demo test check lint types layers docs soak nannyml airflow stores lock clean format
 
 help:
-	@echo "make demo     the whole loop on real flights, under 3 minutes once installed"
+	@echo "make demo     the whole loop on real flights, under 2 minutes once installed"
 	@echo "make test     the suite on two workers, doctests included"
 	@echo "make check    lint, types, layers and docs"
 	@echo "make format   rewrite the tree as the formatter and the docs generator want it"

@@ -19,8 +19,10 @@ LOOPBACK_NAMES = {"", "localhost", socket.gethostname()}
 
 # "ci" tries the same examples each time, so that a red build is red again at home;
 # "dev" tries new ones each time; "soak" tries many.
-settings.register_profile("ci", derandomize=True, database=None, deadline=None)
-settings.register_profile("dev", deadline=None)
+settings.register_profile(
+    "ci", derandomize=True, database=None, deadline=None, max_examples=40
+)
+settings.register_profile("dev", deadline=None, max_examples=40)
 settings.register_profile(
     "soak",
     deadline=None,

@@ -368,7 +368,7 @@ def refused(what: str, error: Exception) -> SourceError:
 def short(error: Exception) -> str:
     """Return in one line what a library said in colours and many lines.
 
-    >>> short(OSError("Kernel error:\\n ↳ GET http://a/b?sig=secret in 1.5ms"))
+    >>> short(OSError("Kernel error: ↳ GET http://a/b?sig=secret in 1.5ms"))
     'Kernel error: GET http://a/b in 1.5ms'
     """
     return " ".join(_NO_WORDS.sub(" ", str(error)).split())[:400]

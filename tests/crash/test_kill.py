@@ -143,10 +143,10 @@ def test_nothing_is_lost_and_every_repeat_has_the_same_id_and_body(
 def test_a_target_without_a_key_never_gets_a_second_request(
     told_twice: tuple[Told, Told],
 ) -> None:
-    only_once(told_twice[1])
+    assert_asked_once(told_twice[1])
 
 
-def only_once(told: Told) -> None:
+def assert_asked_once(told: Told) -> None:
     asked = Counter(one["id"] for one in told.received if one["action"] == "unkeyed")
     states = dict(map(tuple, told.ask(UNKEYED)))
     assert set(asked.values()) == {1}
@@ -173,6 +173,6 @@ def test_a_full_disk_costs_time_and_nothing_else(tmp_path: Path) -> None:
     assert failures["LandingError"] > 3
     assert calm.state == full.state
     assert calm.bodies == full.bodies
-    only_once(full)
+    assert_asked_once(full)
     assert full.ask("PRAGMA integrity_check") == [("ok",)]
     note("full disk", times=sum(failures.values()), windows=WINDOWS)

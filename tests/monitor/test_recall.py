@@ -88,7 +88,9 @@ def section() -> Model:
     return model(horizon="20d")
 
 
-def both(base: Path, section: Model, day: float, held: Recall) -> tuple[int, int]:
+def assert_as_anew(
+    base: Path, section: Model, day: float, held: Recall
+) -> tuple[int, int]:
     """Learn with what is held, and without; return how many pieces each read."""
     now = START + day * DAY
     ours, fresh = feeds(base), feeds(base)
@@ -132,16 +134,16 @@ def test_what_is_learned_with_what_is_held_is_what_is_learned_anew(
             gone = tmp_path / f"labels/date={START + (day - 4) * DAY:%Y-%m-%d}"
             (gone / "a.parquet").unlink()
         if day:
-            both(tmp_path, section, day + 0.5, held)
+            assert_as_anew(tmp_path, section, day + 0.5, held)
 
 
 def test_only_what_is_new_is_read(tmp_path: Path, section: Model) -> None:
     rng, held = np.random.default_rng(1), Recall()
     for day in range(DAYS):
         live(tmp_path, day, rng)
-    both(tmp_path, section, 36.5, held)
+    assert_as_anew(tmp_path, section, 36.5, held)
 
-    ours, fresh = both(tmp_path, section, 37.5, held)
+    ours, fresh = assert_as_anew(tmp_path, section, 37.5, held)
 
     # Of both sides: no rows, the day that the window begins in, a new one, today.
     assert ours <= 2 * 5
@@ -154,22 +156,22 @@ def test_a_file_that_changes_in_place_is_read_again(
     rng, held = np.random.default_rng(2), Recall()
     for day in range(12):
         live(tmp_path, day, rng)
-    both(tmp_path, section, 11.5, held)
+    assert_as_anew(tmp_path, section, 11.5, held)
     file = tmp_path / f"labels/date={START + 5 * DAY:%Y-%m-%d}/a.parquet"
     before = file.stat()
     live(tmp_path, 5, rng)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
 
-    both(tmp_path, section, 11.5, held)
+    assert_as_anew(tmp_path, section, 11.5, held)
 
 
 def test_what_does_not_fit_is_read_again(tmp_path: Path, section: Model) -> None:
     rng, held = np.random.default_rng(3), Recall(most=2_000)
     for day in range(25):
         live(tmp_path, day, rng)
-    both(tmp_path, section, 22.5, held)
+    assert_as_anew(tmp_path, section, 22.5, held)
 
-    ours, fresh = both(tmp_path, section, 23.5, held)
+    ours, fresh = assert_as_anew(tmp_path, section, 23.5, held)
 
     assert fresh - 4 <= ours < fresh  # a day's piece takes 640 bytes
 

@@ -121,7 +121,9 @@ def side(rows: list[Any], kind: Kind) -> Values:
     return gathered(rows, kind).in_order(array)
 
 
-def agree(found: Statistic, theirs: dict[str, Any], *, chi2: bool = False) -> None:
+def assert_agree(
+    found: Statistic, theirs: dict[str, Any], *, chi2: bool = False
+) -> None:
     assert found.ruling is not None
     assert bool(theirs["alert"]) is found.ruling.crossed
     if chi2:
@@ -143,7 +145,7 @@ def test_a_method_says_what_nannyml_says(place: int) -> None:
         chunk_size=case["chunk_size"],
     )
 
-    agree(found, answers()[place], chi2=case["method"] == "chi2")
+    assert_agree(found, answers()[place], chi2=case["method"] == "chi2")
 
 
 def test_the_calculator_says_the_same_of_every_chunk_of_a_table() -> None:
@@ -170,7 +172,9 @@ def test_the_calculator_says_the_same_of_every_chunk_of_a_table() -> None:
         before = side(tables[0][name], kind)
         for i, theirs in enumerate(told[name]):
             rows = tables[1][name][100 * i : 100 * (i + 1)]
-            agree(nannyml_drift(before, gathered(rows, kind), chunk_size=100), theirs)
+            assert_agree(
+                nannyml_drift(before, gathered(rows, kind), chunk_size=100), theirs
+            )
 
 
 @pytest.mark.parametrize("period", ["h", "D", "W", "M", "Q", "Y"])
@@ -204,7 +208,7 @@ def test_a_reference_is_cut_into_the_same_calendar_periods(period: Any) -> None:
     before = gathered(rows).in_order(
         pa.chunked_array([rows]), times=times.astype(np.int64).astype(float)
     )
-    agree(nannyml_drift(before, gathered(chunk), chunk_period=period), told)
+    assert_agree(nannyml_drift(before, gathered(chunk), chunk_period=period), told)
 
 
 def test_rows_that_carry_a_time_are_cut_in_its_order() -> None:

@@ -57,7 +57,7 @@ def figure(found: Statistic, method: str) -> float:
     return 1 - found.value if method in p_values else found.value
 
 
-def agree(
+def assert_agree(
     reference: Sequence[Any], current: Sequence[Any], kind: Kind, method: str = "auto"
 ) -> None:
     name, score, drifted = theirs(reference, current, kind, method)
@@ -91,7 +91,7 @@ def letters(n: int, k: int) -> list[str]:
 def test_numbers_are_compared_as_evidently_compares_them(
     n: int, m: int, shift: float
 ) -> None:
-    agree(normal(n), normal(m, shift), Kind.NUMERIC)
+    assert_agree(normal(n), normal(m, shift), Kind.NUMERIC)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 6, 40])
@@ -104,8 +104,8 @@ def test_few_values_are_compared_as_evidently_compares_them(
     if kind is Kind.CATEGORICAL:
         before, after = ([f"level {i}" for i in side] for side in (before, after))
 
-    agree(before, after, kind)
-    agree(before, after[:8], kind)
+    assert_agree(before, after, kind)
+    assert_agree(before, after[:8], kind)
 
 
 NUMBER_METHODS = ("ks", "wasserstein", "ed", "t_test", "mannw", "cramer_von_mises")
@@ -115,16 +115,16 @@ BOTH_METHODS = ("jensenshannon", "psi", "kl_div", "hellinger")
 @pytest.mark.parametrize("method", [*NUMBER_METHODS, *BOTH_METHODS])
 @pytest.mark.parametrize("shift", [0.0, 0.3, 4.0])
 def test_every_named_method_is_evidentlys_on_numbers(method: str, shift: float) -> None:
-    agree(normal(800), normal(500, shift), Kind.NUMERIC, method)
-    agree(normal(1_500), [*normal(300, shift), 1e6], Kind.NUMERIC, method)
+    assert_agree(normal(800), normal(500, shift), Kind.NUMERIC, method)
+    assert_agree(normal(1_500), [*normal(300, shift), 1e6], Kind.NUMERIC, method)
 
 
 @pytest.mark.parametrize("method", [*BOTH_METHODS, "chisquare", "z"])
 def test_every_named_method_is_evidentlys_on_categories(method: str) -> None:
     k = 2 if method == "z" else 7
 
-    agree(letters(800, k), letters(500, k), Kind.CATEGORICAL, method)
-    agree(letters(800, k), letters(30, 2), Kind.CATEGORICAL, method)
+    assert_agree(letters(800, k), letters(500, k), Kind.CATEGORICAL, method)
+    assert_agree(letters(800, k), letters(30, 2), Kind.CATEGORICAL, method)
 
 
 LISTS = st.lists(
@@ -150,9 +150,9 @@ def test_odd_numbers_are_compared_as_evidently_compares_them(
 ) -> None:
     assume(values(before) and values(after))
 
-    agree(before, after, Kind.NUMERIC)
+    assert_agree(before, after, Kind.NUMERIC)
     # And beyond a thousand rows, where distances decide.
-    agree(before * 1_001, after, Kind.NUMERIC)
+    assert_agree(before * 1_001, after, Kind.NUMERIC)
 
 
 @given(
@@ -165,8 +165,8 @@ def test_odd_categories_are_compared_as_evidently_compares_them(
 ) -> None:
     assume(any(before) and any(after))
 
-    agree(before, after, Kind.CATEGORICAL)
-    agree(before * 1_001, after, Kind.CATEGORICAL)
+    assert_agree(before, after, Kind.CATEGORICAL)
+    assert_agree(before * 1_001, after, Kind.CATEGORICAL)
 
 
 def test_a_whole_report_says_the_same_of_every_column_and_of_the_dataset() -> None:

@@ -92,13 +92,7 @@ class World:
         """Go on with the reader that waits for longest."""
         if self.readers:
             found, expected = self.readers.pop(0)
-            tables = [wherever(file, pq.read_table) for file in found.files]
-            values = Counter(
-                value
-                for table in [*tables, *found.tables]
-                for value in table["value"].to_pylist()
-            )
-            assert values == dict.fromkeys(expected, 1)
+            assert read(found) == dict.fromkeys(expected, 1)
 
     def look(self) -> None:
         """Read all rows at once."""
@@ -109,6 +103,16 @@ class World:
 
     def found(self) -> Rows:
         return Folder(self.path).rows()
+
+
+def read(found: Rows) -> Counter[int]:
+    """Count the rows of a reader by their values."""
+    tables = [wherever(file, pq.read_table) for file in found.files]
+    return Counter(
+        value
+        for table in [*tables, *found.tables]
+        for value in table["value"].to_pylist()
+    )
 
 
 STEP = st.integers(0, 24)
@@ -150,3 +154,6 @@ def test_each_accepted_row_is_read_once_whatever_interleaves(
             world.work("merge", 0, "well")
             world.wait()
         world.landing.close()
+
+        assert read(world.found()) == dict.fromkeys(world.accepted.values(), 1)
+        assert not world.found().tables

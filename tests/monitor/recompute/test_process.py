@@ -269,6 +269,7 @@ def test_nothing_is_left_where_the_daemon_is_killed(tmp_path: Path) -> None:
 
     started = int(left.read_text().split()[1])
     waited(lambda: not alive(started))
+    assert not alive(started)
 
 
 def waited(happened: Callable[[], bool]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.mistakes import KINDS, LOGGED, WHOLE, Mistake, Rng, Table, world
-from benchmarks.mistakes_of_numbers import numbers
-from benchmarks.mistakes_of_rows import of_rows, times
-from benchmarks.mistakes_of_texts import texts
+from benchmarks.mistakes_of_numbers import NUMBERS
+from benchmarks.mistakes_of_rows import OF_ROWS, TIMES
+from benchmarks.mistakes_of_texts import TEXTS
 from checks.cause import Cause, Nature
 from checks.classes import Bools
 from checks.equality import Tolerance
@@ -19,7 +19,7 @@ from checks.pairs import Pairs
 from checks.schema import Column, Kind
 from monitor.pairing import Joining, join_pairs
 
-MISTAKES = (*numbers(), *of_rows(), *times(), *texts())
+MISTAKES = (*NUMBERS, *OF_ROWS, *TIMES, *TEXTS)
 FEWEST = 10
 """Rows that a mistake must change for anybody to tell what it is."""
 OTHERWISE = 0.2

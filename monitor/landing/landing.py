@@ -24,6 +24,7 @@ from monitor.landing.compaction import (
 from monitor.landing.days import keys_path, standing
 from monitor.landing.folder import Folder
 from monitor.landing.keys import Keys, write_keys
+from monitor.landing.merged import GROUP_ROWS
 from monitor.landing.merging import Merging
 from monitor.landing.segment import (
     Segment,
@@ -38,8 +39,6 @@ log = logger(__name__)
 
 SEGMENT_BYTES = 32 << 20
 """The size at which a segment is landed: in memory, for a moment."""
-GROUP_ROWS = 1 << 17
-"""Rows of one row group of a landed file."""
 SEGMENT_AGE = timedelta(minutes=10)
 """The age at which a segment is landed, however small: readers see its rows before."""
 
